@@ -1,0 +1,37 @@
+/** The C library's calls bound through Bun's FFI. Loaded under Bun only. */
+import { dlopen, ptr, read } from "bun:ffi";
+import type { Libc } from "./libc.ts";
+
+/** @throws Error when the library or one of the calls is not there. */
+export function openLibc(libraryName: string): Libc {
+  const { symbols } = dlopen(libraryName, {
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+    fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+    recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
+    sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
+    __errno_location: { args: [], returns: "ptr" },
+  });
+  // One place a thread, and the engine lives on one thread: asked for once, so that no call stands between a
+  // failure and the reading of its reason.
+  const errnoAddress = symbols.__errno_location();
+  if (errnoAddress === null) throw new Error(`${libraryName} has no errno`);
+  return {
+    libraryName,
+    socket: symbols.socket,
+    bind: symbols.bind,
+    getsockname: symbols.getsockname,
+    setsockopt: symbols.setsockopt,
+    getsockopt: symbols.getsockopt,
+    fcntl: symbols.fcntl,
+    close: symbols.close,
+    recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
+    sendmmsg: symbols.sendmmsg,
+    errno: () => read.i32(errnoAddress, 0),
+    addressOf: (octets) => BigInt(ptr(octets)),
+  };
+}

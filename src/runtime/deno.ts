@@ -1,0 +1,51 @@
+/** The C library's calls bound through Deno's FFI (--allow-ffi). Loaded under Deno only. */
+import type { Libc } from "./libc.ts";
+
+/** What is used of Deno's FFI, declared here because the project is checked against Bun's and Node's types. */
+declare const Deno: {
+  dlopen(name: string, symbols: Record<string, { parameters: string[]; result: string }>): { symbols: Calls };
+  UnsafePointer: { of(octets: Uint8Array): object | null; value(pointer: object | null): bigint };
+  UnsafePointerView: new (pointer: object) => { getInt32(): number };
+};
+
+type Calls = Pick<
+  Libc,
+  "socket" | "bind" | "getsockname" | "setsockopt" | "getsockopt" | "fcntl" | "close" | "sendmmsg"
+> & {
+  recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
+  __errno_location(): object | null;
+};
+
+/** @throws Error when the library or one of the calls is not there, or without the permission. */
+export function openLibc(libraryName: string): Libc {
+  const { symbols } = Deno.dlopen(libraryName, {
+    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+    getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+    setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+    getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+    fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    close: { parameters: ["i32"], result: "i32" },
+    recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
+    sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+    __errno_location: { parameters: [], result: "pointer" },
+  });
+  // Asked for once, as in bun.ts.
+  const errnoAddress = symbols.__errno_location();
+  if (errnoAddress === null) throw new Error(`${libraryName} has no errno`);
+  const errno = new Deno.UnsafePointerView(errnoAddress);
+  return {
+    libraryName,
+    socket: symbols.socket,
+    bind: symbols.bind,
+    getsockname: symbols.getsockname,
+    setsockopt: symbols.setsockopt,
+    getsockopt: symbols.getsockopt,
+    fcntl: symbols.fcntl,
+    close: symbols.close,
+    recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
+    sendmmsg: symbols.sendmmsg,
+    errno: () => errno.getInt32(),
+    addressOf: (octets) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(octets)),
+  };
+}

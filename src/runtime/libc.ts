@@ -1,0 +1,96 @@
+/**
+ * The few calls of the C library that the batched UDP engine is made of, and the numbers that go with them, for
+ * 64-bit Linux on x64 and arm64 (where they are the same). bun.ts and deno.ts bind them.
+ *
+ * This is the one place where a mistake corrupts memory, so: octets passed to a call, or pointed to from octets
+ * passed to a call, are views over an ArrayBuffer made explicitly beforehand (asking a small typed array for its
+ * `.buffer` later moves its storage, and the kernel would write into the old place), and whoever made them holds
+ * them for as long as the descriptor is used.
+ */
+
+export interface Libc {
+  /** The library that was found: "libc.so.6". */
+  readonly libraryName: string;
+  socket(family: number, type: number, protocol: number): number;
+  bind(descriptor: number, sockaddr: Uint8Array, length: number): number;
+  /** `length` holds the room as an int and receives the length. */
+  getsockname(descriptor: number, sockaddr: Uint8Array, length: Uint8Array): number;
+  setsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  fcntl(descriptor: number, command: number, argument: number): number;
+  close(descriptor: number): number;
+  /** `headers`: struct mmsghdr, at least `count` of them. Datagrams received, or -1. */
+  recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
+  /** Datagrams sent, at least 1, or -1 when the first could not be. */
+  sendmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
+  /** Why the call just before failed. Meaningless after any other call. */
+  errno(): number;
+  /** Where the octets of a view are, to be written into a struct. The caller keeps the view referenced. */
+  addressOf(octets: Uint8Array): bigint;
+}
+
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0x800;
+export const SOCK_CLOEXEC = 0x80000;
+
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_RCVBUF = 8;
+/** As SO_RCVBUF, beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
+export const SO_RCVBUFFORCE = 33;
+
+export const IPPROTO_IP = 0;
+export const IP_PKTINFO = 8;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+
+export const F_SETFL = 4;
+export const F_SETOWN = 8;
+export const O_NONBLOCK = 0x800;
+/** The kernel sends SIGIO when the descriptor becomes readable. */
+export const O_ASYNC = 0x2000;
+
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+
+export const EPERM = 1;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const EACCES = 13;
+export const EAFNOSUPPORT = 97;
+export const EADDRINUSE = 98;
+export const EADDRNOTAVAIL = 99;
+
+/** glibc, then musl under its own name and under the names Alpine gives its loader. */
+const libraryNames: readonly string[] = [
+  "libc.so.6",
+  "libc.so",
+  process.arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1",
+  process.arch === "arm64" ? "/lib/ld-musl-aarch64.so.1" : "/lib/ld-musl-x86_64.so.1",
+];
+
+/** @throws Error (as a rejection) saying in one line why the C library cannot be called here. */
+export async function loadLibc(): Promise<Libc> {
+  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
+    throw new Error(`recvmmsg needs Linux on x64 or arm64, this is ${process.platform} on ${process.arch}`);
+  }
+  const open = await binding();
+  let reason: unknown;
+  for (const name of libraryNames) {
+    try {
+      return open(name);
+    } catch (fault) {
+      reason ??= fault;
+    }
+  }
+  const [line] = String(reason instanceof Error ? reason.message : reason).split("\n");
+  throw new Error(`the C library cannot be called: ${line}`, { cause: reason });
+}
+
+/** Each binding names things the other runtime does not have, so only the right one is loaded. */
+async function binding(): Promise<(libraryName: string) => Libc> {
+  if (process.versions.bun !== undefined) return (await import("./bun.ts")).openLibc;
+  if (process.versions.deno !== undefined) return (await import("./deno.ts")).openLibc;
+  throw new Error("calling the C library needs Bun or Deno");
+}

@@ -1,0 +1,57 @@
+/**
+ * Waiting for descriptors to become readable without a thread that polls: the kernel sends SIGIO to the process for
+ * a descriptor that has O_ASYNC set, and the runtime turns the signal into an event. At a trickle of datagrams this
+ * is as quick as the runtime's own sockets; under load nobody waits, and O_ASYNC is off, so no signal is sent.
+ *
+ * Signals of one kind merge, so one signal means "look at every descriptor that waits".
+ */
+import { F_SETFL, F_SETOWN, type Libc, O_ASYNC, O_NONBLOCK } from "./libc.ts";
+
+/** A signal can be lost (a debugger, a stopped process); then a datagram waits no longer than this. */
+const SWEEP_MS = 1000;
+
+export interface ReadinessWatch {
+  /** From now on onReadable is called when a datagram arrives. One that arrived before is not told of. */
+  arm(): void;
+  disarm(): void;
+  /** Forgets the descriptor, which must still be open. */
+  end(): void;
+}
+
+export type Readiness = (descriptor: number, onReadable: () => void) => ReadinessWatch;
+
+export function signalReadiness(libc: Libc): Readiness {
+  const armed = new Set<() => void>();
+  let watches = 0;
+  let sweep: ReturnType<typeof setInterval> | undefined;
+  let listening = false;
+
+  const wakeAll = () => {
+    for (const onReadable of armed) onReadable();
+  };
+
+  return (descriptor, onReadable) => {
+    // Listened to before the first descriptor can cause it, and for ever after: unheard, the signal ends the process.
+    if (!listening) process.on("SIGIO", wakeAll);
+    listening = true;
+    watches++;
+    sweep ??= setInterval(wakeAll, SWEEP_MS);
+    libc.fcntl(descriptor, F_SETOWN, process.pid);
+    const disarm = () => {
+      if (armed.delete(onReadable)) libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
+    };
+    return {
+      arm() {
+        armed.add(onReadable);
+        libc.fcntl(descriptor, F_SETFL, O_NONBLOCK | O_ASYNC);
+      },
+      disarm,
+      end() {
+        disarm();
+        if (--watches > 0) return;
+        clearInterval(sweep);
+        sweep = undefined;
+      },
+    };
+  };
+}

@@ -1,0 +1,239 @@
+/**
+ * The batched UDP engine of Linux: recvmmsg(2) into flat memory, the handler on the whole batch in place, the
+ * responses gathered in flat memory, one sendmmsg(2). A system call moves up to 64 datagrams, and no datagram
+ * costs an allocation.
+ *
+ * A socket either waits (the kernel signals the next datagram, see readiness.ts) or polls: it looks again from
+ * setImmediate, once a turn of the event loop, so that TLS reads and timers get their turn in between.
+ *
+ *            a signal, and datagrams again one turn later
+ *   waiting ----------------------------------------------> polling
+ *           <----------------------------------------------
+ *            EMPTY_TURNS turns without a datagram
+ */
+import { EAGAIN, EINTR, type Libc } from "./libc.ts";
+import { type Readiness, type ReadinessWatch, signalReadiness } from "./readiness.ts";
+import {
+  BATCH_DATAGRAMS,
+  DATAGRAM_OCTETS,
+  type SocketAddress,
+  type UdpEngine,
+  type UdpOpenOptions,
+  type UdpSocket,
+} from "./runtime.ts";
+import { type BoundDescriptor, bindUdp } from "./udp-bind.ts";
+import { IncomingMessages, isPeerOf, OutgoingMessages } from "./udp-messages.ts";
+
+/** Batches one turn takes at most: about 1 ms of cached answers, so that the rest of the loop is not kept waiting. */
+const BATCHES_PER_TURN = 4;
+/** Turns without a datagram before a polling socket waits. Each costs idle CPU, a signal costs as much as a few. */
+const EMPTY_TURNS = 3;
+/** While the kernel's send buffer is full: how soon to offer again, and how often without progress before giving up. */
+const SEND_RETRY_MS = 1;
+const SEND_RETRIES = 50;
+
+/** @param readiness for tests; one serves all sockets. */
+export function batchedUdpEngine(libc: Libc, readiness: Readiness = signalReadiness(libc)): UdpEngine {
+  return {
+    name: "batched",
+    answersFromAskedAddress: true,
+    open: async (options) => new BatchedSocket(libc, bindUdp(libc, options.address), readiness, options),
+  };
+}
+
+class BatchedSocket implements UdpSocket {
+  readonly engine = "batched";
+  readonly address: SocketAddress;
+  readonly receiveBufferOctets: number;
+  readonly room: Uint8Array;
+  readonly counters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+  readonly #libc: Libc;
+  /** -1 once closed: a number the kernel may have given to another socket is never used again. */
+  #descriptor: number;
+  readonly #family: number;
+  readonly #watch: ReadinessWatch;
+  readonly #options: UdpOpenOptions;
+  readonly #incoming: IncomingMessages;
+  readonly #outgoing: OutgoingMessages;
+  #waiting = false;
+  #turnScheduled = false;
+  #flushScheduled = false;
+  #handling = false;
+  /** Turns in a row that found a datagram, and that found none. */
+  #busyTurns = 0;
+  #emptyTurns = 0;
+  /** Set while the kernel's send buffer is full; and how often it has run since something was taken. */
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #retries = 0;
+
+  constructor(libc: Libc, bound: BoundDescriptor, readiness: Readiness, options: UdpOpenOptions) {
+    this.#libc = libc;
+    this.#descriptor = bound.descriptor;
+    this.#family = bound.family;
+    this.address = bound.address;
+    this.receiveBufferOctets = bound.receiveBufferOctets;
+    this.#options = options;
+    this.#incoming = new IncomingMessages(libc);
+    this.#outgoing = new OutgoingMessages(libc);
+    this.room = this.#outgoing.octets;
+    this.#watch = readiness(bound.descriptor, () => this.#onReadable());
+    this.#scheduleTurn();
+  }
+
+  reserve(): number {
+    if (this.#outgoing.isFull) {
+      this.#flush();
+      // The kernel took nothing and there is no more room: the ones that waited longest are given up.
+      if (this.#outgoing.isFull) this.#giveUp(this.#outgoing.unsent);
+    }
+    return this.#outgoing.queued * DATAGRAM_OCTETS;
+  }
+
+  commit(start: number, length: number, peers: Uint8Array, peerStart: number): void {
+    if (this.#descriptor < 0) return;
+    if (start !== this.#outgoing.queued * DATAGRAM_OCTETS || this.#outgoing.isFull) {
+      throw new RangeError(`commit at ${start}: not what reserve() gave`);
+    }
+    if (!(length >= 0 && length <= DATAGRAM_OCTETS)) throw new RangeError(`commit of ${length} octets`);
+    if (!isPeerOf(this.#family, peers, peerStart)) throw new RangeError("commit to a peer of another socket");
+    this.#outgoing.append(length, peers, peerStart);
+    // Responses from upstream: setImmediate comes after every connection readable in this turn has been read, so
+    // their answers leave in one call too; a microtask would come after each single read.
+    if (!this.#handling) this.#scheduleFlush();
+  }
+
+  close(): void {
+    if (this.#descriptor < 0) return;
+    this.#flush();
+    if (this.#outgoing.unsent > 0) this.#giveUp(this.#outgoing.unsent);
+    clearTimeout(this.#retryTimer);
+    this.#watch.end();
+    this.#libc.close(this.#descriptor);
+    this.#descriptor = -1;
+  }
+
+  /** A signal came. While a turn is scheduled it will see whatever the signal was about. */
+  #onReadable(): void {
+    if (this.#waiting && !this.#turnScheduled) this.#turn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    setImmediate(() => {
+      this.#turnScheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    const found = this.#drain();
+    if (this.#descriptor < 0) return;
+    this.#busyTurns = found ? this.#busyTurns + 1 : 0;
+    this.#emptyTurns = found ? 0 : this.#emptyTurns + 1;
+    if (found) {
+      // A single datagram is answered without leaving the waiting state, which would cost two calls.
+      if (this.#waiting && this.#busyTurns > 1) this.#leaveWaiting();
+      this.#scheduleTurn();
+    } else if (!this.#waiting) {
+      // After arming one more turn looks, for what arrived between the last look and the arming.
+      if (this.#emptyTurns >= EMPTY_TURNS) this.#enterWaiting();
+      this.#scheduleTurn();
+    }
+  }
+
+  #enterWaiting(): void {
+    this.#waiting = true;
+    this.#watch.arm();
+  }
+
+  #leaveWaiting(): void {
+    this.#waiting = false;
+    this.#watch.disarm();
+  }
+
+  /** Receives and handles what is there, within the bounds of a turn. True if there was a datagram. */
+  #drain(): boolean {
+    let found = false;
+    for (let batch = 0; batch < BATCHES_PER_TURN && this.#descriptor >= 0; batch++) {
+      // Nothing more is taken in while answers cannot leave: the kernel's receive buffer is the place to queue.
+      if (this.#retryTimer !== undefined) return found;
+      const taken = this.#incoming.receive(this.#descriptor);
+      if (taken < 0) this.#reportReceive(this.#libc.errno());
+      if (taken <= 0) return found;
+      found = true;
+      this.counters.received += this.#incoming.count;
+      this.counters.oversize += this.#incoming.oversize;
+      if (this.#incoming.count > 0) this.#handle();
+      if (taken < BATCH_DATAGRAMS) return true;
+    }
+    return found;
+  }
+
+  #handle(): void {
+    this.#handling = true;
+    try {
+      this.#options.onBatch(this.#incoming);
+    } catch (fault) {
+      this.#options.onFault(fault instanceof Error ? fault : new Error(String(fault)));
+    }
+    this.#handling = false;
+    this.#flush();
+  }
+
+  #reportReceive(errno: number): void {
+    if (errno === EAGAIN || errno === EINTR) return;
+    this.#options.onFault(new Error(`recvmmsg failed with errno ${errno}`));
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Offers everything queued to the kernel. What it cannot take now stays, what it refuses is skipped. */
+  #flush(): void {
+    const outgoing = this.#outgoing;
+    let refusals = 0;
+    while (outgoing.unsent > 0 && this.#descriptor >= 0) {
+      const taken = outgoing.send(this.#descriptor);
+      if (taken > 0) {
+        this.counters.sent += taken;
+        this.#retries = 0;
+        refusals = 0;
+        continue;
+      }
+      const errno = taken < 0 ? this.#libc.errno() : EAGAIN;
+      if (errno === EINTR) continue;
+      if (errno === EAGAIN) {
+        this.#retryTimer ??= setTimeout(() => this.#retry(), SEND_RETRY_MS);
+        return;
+      }
+      // An error that was pending from another datagram is reported once and then gone, so this one is offered
+      // again; refused twice, it is itself at fault (no route, a firewall's no) and must not stop the next.
+      if (++refusals > 1) {
+        this.#giveUp(1);
+        refusals = 0;
+      }
+    }
+  }
+
+  /** Also what starts receiving again, as drains do nothing while the timer runs. */
+  #retry(): void {
+    this.#retryTimer = undefined;
+    if (this.#descriptor < 0) return;
+    if (++this.#retries > SEND_RETRIES) this.#giveUp(this.#outgoing.unsent);
+    this.#flush();
+    if (this.#retryTimer === undefined) this.#scheduleTurn();
+  }
+
+  #giveUp(count: number): void {
+    this.counters.sendFailures += count;
+    this.#outgoing.skip(count);
+    this.#retries = 0;
+  }
+}
