@@ -1,0 +1,66 @@
+/** `fdns check`: the configuration alone, as it was understood. Opens no socket. */
+
+import { formatAddressPrefix } from "../config/address-prefix.ts";
+import type { CaSource, Config, UpstreamAddress } from "../config/config.ts";
+import { formatListenAddress } from "../config/listen-address.ts";
+import { loadConfig } from "../config/load.ts";
+import { serveOptions } from "../config/options.ts";
+import { formatDuration } from "../config/values.ts";
+import { escapeControls } from "../observe/log.ts";
+import { environment, writeError, writeOut } from "../runtime/process.ts";
+import { type Command, exitCodes } from "./command.ts";
+
+export const check: Command = {
+  options: Object.values(serveOptions),
+  examples: [
+    { line: "fdns check --upstream 9.9.9.9", meaning: "which name 9.9.9.9 must prove to be" },
+    { line: "FDNS_LISTEN=:53 fdns check", meaning: "what the environment adds up to" },
+  ],
+  run(args) {
+    const { config, warnings } = loadConfig(args.values, environment());
+    for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
+    writeOut(configReport(config));
+    return Promise.resolve(exitCodes.ok.code);
+  },
+};
+
+/** One fact a line, each ended: what fdns would do with this configuration. */
+export function configReport(config: Config): string {
+  const lines = [
+    ...config.listen.map(listenLine),
+    ...config.upstreams.map((upstream) => upstreamLine("upstream", upstream)),
+    ...config.bootstrap.map((upstream) => upstreamLine("bootstrap", upstream)),
+    `roots: ${rootsText(config.ca)}`,
+    `allow: loopback, link-local and private addresses${config.allow.map((prefix) => `, ${formatAddressPrefix(prefix)}`).join("")}`,
+    `UDP engine: ${config.udpEngine}; answers of at most ${config.maxUdpOctets} octets`,
+    `queries: ${config.maxInFlight} in flight, each at most ${formatDuration(config.queryTimeoutMs)}`,
+    `TCP: ${config.tcpMaxConnections} connections, ${config.tcpMaxPerClient} a client, closed after ${formatDuration(config.tcpIdleMs)} idle`,
+    `stop: within ${formatDuration(config.shutdownMs)}`,
+    `log: ${config.logFormat}, ${config.logLevel}`,
+  ];
+  return lines.map((line) => `${escapeControls(line)}\n`).join("");
+}
+
+function listenLine(address: Config["listen"][number]): string {
+  const scope = address.host === "*" ? " (every local address)" : "";
+  const skipped = address.optional ? " (skipped if the host lacks its family)" : "";
+  return `listen: ${formatListenAddress(address)}${scope}${skipped}`;
+}
+
+function upstreamLine(role: string, upstream: UpstreamAddress): string {
+  const { addresses, adn, hostName, port, spkiPins } = upstream;
+  const place =
+    hostName === undefined ? addresses.join(", ") : `the addresses of ${hostName}, resolved over --bootstrap`;
+  const identity = adn === undefined ? "the address (IP SAN)" : `the name ${adn}`;
+  const pins = spkiPins.length === 0 ? "" : ` and one of ${spkiPins.length} pinned keys`;
+  return `${role}: ${upstream.text}: port ${port} at ${place}; its certificate must carry ${identity}${pins}`;
+}
+
+function rootsText(ca: CaSource): string {
+  if (ca.kind === "file") return `the certificates in ${ca.path}`;
+  return {
+    default: "the host's store, else the built-in ones",
+    system: "the host's store",
+    bundled: "the built-in ones",
+  }[ca.kind];
+}

@@ -1,0 +1,35 @@
+/** What a subcommand is to the command line. */
+
+import type { OptionSpec, ParsedArguments } from "./arguments.ts";
+
+export interface Example {
+  readonly line: string;
+  readonly meaning: string;
+}
+
+export interface Command {
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly Example[];
+  /** Further paragraphs of its --help. */
+  readonly notes?: readonly string[];
+  /** Does it. @returns the exit code. @throws UsageError for what the operator must change. */
+  run(args: ParsedArguments): Promise<number>;
+}
+
+/** A command by name; loaded only when it is the one asked for, so that no other costs start-up time. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  load(): Promise<Command>;
+}
+
+/** What every command ends with, for --help and for whoever starts fdns from a script. */
+export const exitCodes = {
+  ok: { code: 0, meaning: "done, or stopped by SIGTERM or SIGINT" },
+  failure: { code: 1, meaning: "could not start or go on: an address to listen on is taken, a file cannot be read" },
+  usage: { code: 2, meaning: "a wrong flag, value, variable or address; nothing was opened" },
+  signalled: { code: "130, 143", meaning: "a second SIGINT, SIGTERM while stopping: ended at once" },
+} as const;
+
+/** Options every command has. */
+export const commonOptions: readonly OptionSpec[] = [{ name: "help", kind: "switch", description: "Print this help" }];

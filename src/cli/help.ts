@@ -1,0 +1,61 @@
+/** `--help`: citty writes the usage, the options and the commands; examples, variables and exit codes follow. */
+
+import { stripVTControlCharacters } from "node:util";
+import { type ArgsDef, defineCommand, renderUsage } from "citty";
+import { serveOptions, variableOf } from "../config/options.ts";
+import { terminals } from "../runtime/process.ts";
+import type { OptionSpec } from "./arguments.ts";
+import { type Command, type CommandEntry, commonOptions, exitCodes } from "./command.ts";
+import { commands, DEFAULT_COMMAND } from "./commands.ts";
+import { programVersion } from "./version.ts";
+
+/** The help of one command; of fdns itself (with the list of commands) where the command is not named. */
+export async function renderHelp(entry: CommandEntry, command: Command, isNamed: boolean): Promise<string> {
+  const meta = { name: "fdns", version: programVersion, description: "A DNS over TLS forwarder" };
+  const subCommands = Object.fromEntries(
+    commands.map(({ name, description }) => [name, defineCommand({ meta: { name, description } })]),
+  );
+  const args = cittyArgs([...command.options, ...commonOptions]);
+  const usage = isNamed
+    ? await renderUsage(defineCommand({ meta: { name: entry.name, description: entry.description }, args }), { meta })
+    : await renderUsage(defineCommand({ meta, args, subCommands }));
+  const sections = [usage.trimEnd(), examplesOf(command), ...(command.notes ?? [])];
+  if (takesConfiguration(command)) sections.push(variables);
+  sections.push(exitCodeTable());
+  const text = `${sections.join("\n\n")}\n`;
+  return terminals().stdout ? text : stripVTControlCharacters(text);
+}
+
+function cittyArgs(options: readonly OptionSpec[]): ArgsDef {
+  return Object.fromEntries(options.map((option) => [option.name, cittyArg(option)]));
+}
+
+function cittyArg(option: OptionSpec): ArgsDef[string] {
+  const shown = [option.description];
+  if (option.defaultText !== undefined) shown.push(`(default: ${option.defaultText})`);
+  if (option.kind === "list") shown.push("(may be repeated)");
+  const description = shown.join(" ");
+  if (option.kind !== "switch") return { type: "string", description, valueHint: option.valueName ?? "VALUE" };
+  return { type: "boolean", description, ...(option.name === "help" ? { alias: "h" } : {}) };
+}
+
+function examplesOf(command: Command): string {
+  const width = Math.max(...command.examples.map((example) => example.line.length));
+  const lines = command.examples.map(({ line, meaning }) => `  ${line.padEnd(width)}  # ${meaning}`);
+  return `EXAMPLES\n\n${lines.join("\n")}`;
+}
+
+function takesConfiguration(command: Command): boolean {
+  return command.options.some((option) => option.name === serveOptions.upstream.name);
+}
+
+const variables = `ENVIRONMENT
+
+  Every flag of ${DEFAULT_COMMAND} has a variable: --ca-file is ${variableOf("ca-file")}. Lists are set apart by commas or spaces.
+  Flags win over variables. DNSSERVER=8.8.8.8 does the same as --upstream and yields to it and to FDNS_UPSTREAM.
+  Other FDNS_ variables are warned of. Variables that change what TLS trusts have no effect, or are refused.`;
+
+function exitCodeTable(): string {
+  const rows = Object.values(exitCodes).map(({ code, meaning }) => `  ${String(code).padEnd(8)}  ${meaning}`);
+  return `EXIT CODES\n\n${rows.join("\n")}`;
+}

@@ -1,0 +1,134 @@
+/** The one table of what can be configured: each a flag and an environment variable, with one parser. */
+
+import { parseAddressPrefix } from "./address-prefix.ts";
+import { type CaSource, type Config, UsageError } from "./config.ts";
+import { defaults, type Tunable } from "./defaults.ts";
+import { defaultUpstreamNames } from "./known-resolvers.ts";
+import { parseListenAddress } from "./listen-address.ts";
+import { parseUpstreamAddress, UPSTREAM_SYNTAX } from "./upstream-address.ts";
+import { parseAllowedUpstream } from "./upstream-allow.ts";
+import { countOf, durationOf, formatDuration, oneOf } from "./values.ts";
+
+/** One option of `fdns serve`; the shape the command line reads and prints (cli/arguments.ts). */
+export interface ServeOption<Value> {
+  /** The flag without its dashes. Never "port": Kubernetes sets FDNS_PORT for a Service called fdns. */
+  readonly name: string;
+  readonly kind: "value" | "list";
+  readonly valueName: string;
+  readonly description: string;
+  readonly defaultText: string;
+  /** Reads one value (of a list: one item). @throws UsageError that names the value and what is allowed. */
+  readonly parse: (text: string) => Value;
+}
+
+function list<Value>(option: Omit<ServeOption<Value>, "kind">): ServeOption<Value> & { kind: "list" } {
+  return { ...option, kind: "list" };
+}
+
+function single<Value>(option: Omit<ServeOption<Value>, "kind">): ServeOption<Value> & { kind: "value" } {
+  return { ...option, kind: "value" };
+}
+
+function duration(name: string, description: string, tunable: Tunable) {
+  const defaultText = formatDuration(tunable.value);
+  return single({ name, valueName: "DURATION", description, defaultText, parse: durationOf(tunable) });
+}
+
+function count(name: string, valueName: string, description: string, tunable: Tunable) {
+  return single({ name, valueName, description, defaultText: String(tunable.value), parse: countOf(tunable) });
+}
+
+export const serveOptions = {
+  listen: list({
+    name: "listen",
+    valueName: "ADDRESS",
+    description: "Where to listen, UDP and TCP; :53 is every local address",
+    defaultText: "127.0.0.1:53 and [::1]:53",
+    parse: parseListenAddress,
+  }),
+  upstream: list({
+    name: "upstream",
+    valueName: "UPSTREAM",
+    description: `Whom to ask: ${UPSTREAM_SYNTAX}`,
+    defaultText: defaultUpstreamNames.join(" and "),
+    parse: parseUpstreamAddress,
+  }),
+  bootstrap: list({
+    name: "bootstrap",
+    valueName: "UPSTREAM",
+    description: "Whom to ask, over TLS too, for the addresses of upstreams given by name",
+    defaultText: "none",
+    parse: parseUpstreamAddress,
+  }),
+  upstreamAllow: list({
+    name: "upstream-allow",
+    valueName: "ADDRESS|NAME",
+    description: "The only upstreams and bootstrap servers permitted, however they are given",
+    defaultText: "all",
+    parse: parseAllowedUpstream,
+  }),
+  caFile: single({
+    name: "ca-file",
+    valueName: "PATH|system|bundled",
+    description: "The roots to trust: a PEM file, the host's store, or the built-in ones",
+    defaultText: "the host's store, else the built-in ones",
+    parse: parseCaSource,
+  }),
+  allow: list({
+    name: "allow",
+    valueName: "PREFIX",
+    description: "Who may ask besides loopback, link-local and private addresses, as 198.51.100.0/24",
+    defaultText: "nobody else",
+    parse: parseAddressPrefix,
+  }),
+  udpEngine: single({
+    name: "udp-engine",
+    valueName: "auto|batched|portable",
+    description: "How UDP is spoken: recvmmsg(2) and sendmmsg(2), or the runtime's own sockets",
+    defaultText: "auto: batched where it can be had",
+    parse: oneOf<Config["udpEngine"]>("auto", "batched", "portable"),
+  }),
+  maxUdpSize: count(
+    "max-udp-size",
+    "OCTETS",
+    "The longest answer over UDP; TC is set on longer ones",
+    defaults.maxUdpOctets,
+  ),
+  queryTimeout: duration("query-timeout", "How long a query may take before SERVFAIL", defaults.queryTimeoutMs),
+  maxInFlight: count("max-in-flight", "COUNT", "How many queries may wait for upstreams at once", defaults.maxInFlight),
+  tcpIdle: duration("tcp-idle", "How long a client's connection may stay idle", defaults.tcpIdleMs),
+  tcpConnections: count("tcp-connections", "COUNT", "How many clients' connections in all", defaults.tcpMaxConnections),
+  tcpConnectionsPerClient: count(
+    "tcp-connections-per-client",
+    "COUNT",
+    "How many connections one client address may have",
+    defaults.tcpMaxPerClient,
+  ),
+  shutdownTimeout: duration("shutdown-timeout", "How long to finish what is in flight on SIGTERM", defaults.shutdownMs),
+  logFormat: single({
+    name: "log-format",
+    valueName: "auto|pretty|json",
+    description: "How the log is written on standard error",
+    defaultText: "auto: pretty at a terminal, else one JSON object a line",
+    parse: oneOf<Config["logFormat"]>("auto", "pretty", "json"),
+  }),
+  logLevel: single({
+    name: "log-level",
+    valueName: "error|warn|info|debug",
+    description: "The least severe lines to write",
+    defaultText: "info",
+    parse: oneOf<Config["logLevel"]>("error", "warn", "info", "debug"),
+  }),
+} as const satisfies Record<string, ServeOption<unknown>>;
+
+/** The environment variable of a flag: "ca-file" is FDNS_CA_FILE. */
+export function variableOf(name: string): string {
+  return `FDNS_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function parseCaSource(text: string): CaSource {
+  if (text === "system" || text === "bundled") return { kind: text };
+  if (text === "" || text.includes("\0"))
+    throw new UsageError(`"${text}" is no path; a file, system or bundled is allowed`);
+  return { kind: "file", path: text };
+}
