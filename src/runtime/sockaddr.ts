@@ -8,7 +8,7 @@
  *
  * The host's order is little-endian on every machine fdns runs on (x64, arm64).
  */
-import type { SocketAddress } from "./runtime.ts";
+import { PEER_OCTETS, type SocketAddress } from "./runtime.ts";
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -46,6 +46,11 @@ export function sockaddrScope(octets: Uint8Array, start: number): number {
   return (
     (octets[start + 24]! | (octets[start + 25]! << 8) | (octets[start + 26]! << 16) | (octets[start + 27]! << 24)) >>> 0
   );
+}
+
+/** True when `peers` holds a whole peer at `start`, and one that a socket of this family can send to. */
+export function isPeerOf(family: number, peers: Uint8Array, start: number): boolean {
+  return start >= 0 && start + PEER_OCTETS <= peers.length && sockaddrFamily(peers, start) === family;
 }
 
 /** Writes the sockaddr of `address` (4 or 16 octets) at `start`, all SOCKADDR_OCTETS of it. */

@@ -21,8 +21,9 @@ import {
   type UdpOpenOptions,
   type UdpSocket,
 } from "./runtime.ts";
+import { isPeerOf } from "./sockaddr.ts";
 import { type BoundDescriptor, bindUdp } from "./udp-bind.ts";
-import { IncomingMessages, isPeerOf, OutgoingMessages } from "./udp-messages.ts";
+import { IncomingMessages, OutgoingMessages } from "./udp-messages.ts";
 
 /** Batches one turn takes at most: about 1 ms of cached answers, so that the rest of the loop is not kept waiting. */
 const BATCHES_PER_TURN = 4;

@@ -172,8 +172,3 @@ export class OutgoingMessages extends Messages {
     this.queued = 0;
   }
 }
-
-/** True when the peer at `start` belongs to a socket of this family: the kernel is told no other. */
-export function isPeerOf(family: number, peers: Uint8Array, start: number): boolean {
-  return start >= 0 && start + PEER_OCTETS <= peers.length && sockaddrFamily(peers, start) === family;
-}

@@ -14,7 +14,17 @@ import {
   type UdpOpenOptions,
   type UdpSocket,
 } from "./runtime.ts";
-import { isLinkLocal6, parseAddress, readSockaddr, sockaddrPort, sockaddrScope, writeSockaddr } from "./sockaddr.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  isLinkLocal6,
+  isPeerOf,
+  parseAddress,
+  readSockaddr,
+  sockaddrPort,
+  sockaddrScope,
+  writeSockaddr,
+} from "./sockaddr.ts";
 
 const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
 /**
@@ -22,7 +32,7 @@ const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
  * else, as ECONNREFUSED; that send must be made again. One client costs one report, several may be waiting.
  */
 const SEND_TRIES = 8;
-/** Addresses whose text is remembered, so that a busy client costs no formatting. */
+/** Addresses whose parsed form is remembered, so that a busy client costs no parsing. */
 const REMEMBERED_ADDRESSES = 1024;
 
 export function portableUdpEngine(): UdpEngine {
@@ -51,6 +61,7 @@ class PortableSocket implements UdpSocket {
   readonly room = new Uint8Array(new ArrayBuffer(DATAGRAM_OCTETS));
   readonly counters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
   readonly #socket: dgram.Socket;
+  readonly #family: number;
   readonly #options: UdpOpenOptions;
   readonly #batch = {
     count: 1,
@@ -58,7 +69,7 @@ class PortableSocket implements UdpSocket {
     lengths: new Uint32Array(1),
     peers: new Uint8Array(new ArrayBuffer(PEER_OCTETS)),
   };
-  /** Parsed addresses by the text the runtime gives, and back by port-less peer octets. */
+  /** Parsed addresses by the text the runtime gives. */
   readonly #addresses = new Map<string, { octets: Uint8Array; scopeId: number }>();
   #closed = false;
   /** Sends the runtime has not reported back; the socket is closed after the last. */
@@ -67,9 +78,13 @@ class PortableSocket implements UdpSocket {
   constructor(socket: dgram.Socket, options: UdpOpenOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#family = options.address.host.includes(":") ? AF_INET6 : AF_INET;
     this.address = { host: options.address.host, port: socket.address().port };
     this.receiveBufferOctets = growReceiveBuffer(socket);
-    socket.on("error", options.onFault);
+    socket.on("error", (fault: NodeJS.ErrnoException) => {
+      // The other form of the report that SEND_TRIES is about: a client went away, which is ordinary.
+      if (fault.code !== "ECONNREFUSED") options.onFault(fault);
+    });
     socket.on("message", (octets, sender) => this.#onMessage(octets, sender));
   }
 
@@ -81,6 +96,7 @@ class PortableSocket implements UdpSocket {
     if (this.#closed) return;
     if (start !== 0) throw new RangeError(`commit at ${start}: not what reserve() gave`);
     if (!(length >= 0 && length <= DATAGRAM_OCTETS)) throw new RangeError(`commit of ${length} octets`);
+    if (!isPeerOf(this.#family, peers, peerStart)) throw new RangeError("commit to a peer of another socket");
     // A copy: the runtime may still read it when the next response is composed.
     const octets = this.room.slice(0, length);
     this.#sending++;

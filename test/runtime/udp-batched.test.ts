@@ -1,0 +1,142 @@
+import { describe, expect, test } from "bun:test";
+import * as c from "../../src/runtime/libc.ts";
+import { BindError } from "../../src/runtime/runtime.ts";
+import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { openClient, openEcho, until } from "./loopback.ts";
+
+const libc = await c.loadLibc();
+const engine = batchedUdpEngine(libc);
+
+describe("a wildcard", () => {
+  test("answers from the address that was asked", async () => {
+    const echo = await openEcho(engine, "0.0.0.0");
+    const client = await openClient(engine);
+    for (const host of ["127.0.0.1", "127.0.0.2", "127.8.9.10"]) client.send(host, echo.address.port, "q");
+    await until("answered", () => client.received.length === 3);
+    expect(client.received.toSorted()).toEqual(["127.0.0.1 q", "127.0.0.2 q", "127.8.9.10 q"]);
+    echo.close();
+    client.socket.close();
+  });
+
+  test("of IPv6 takes no IPv4, so both can be held on one port", async () => {
+    const six = await openEcho(engine, "::");
+    const four = await openEcho(engine, "0.0.0.0", six.address.port);
+    const client = await openClient(engine, "::1");
+    client.send("::1", six.address.port, "q");
+    await until("answered", () => client.received.length === 1);
+    expect(client.received).toEqual(["::1 q"]);
+    for (const socket of [six, four, client.socket]) socket.close();
+  });
+});
+
+/** As systemd-resolved's stub listener: 127.0.0.53, with or without SO_REUSEADDR. Returns its descriptor and port. */
+async function standIn(reuse: boolean): Promise<{ descriptor: number; port: number }> {
+  const free = await openEcho(engine, "0.0.0.0");
+  const { port } = free.address;
+  free.close();
+  const descriptor = libc.socket(2, c.SOCK_DGRAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+  const one = new Uint8Array(new ArrayBuffer(4));
+  one[0] = reuse ? 1 : 0;
+  libc.setsockopt(descriptor, c.SOL_SOCKET, c.SO_REUSEADDR, one, 4);
+  const sockaddr = new Uint8Array(new ArrayBuffer(28));
+  writeSockaddr(sockaddr, 0, Uint8Array.of(127, 0, 0, 53), port, 0);
+  expect(libc.bind(descriptor, sockaddr, 16)).toBe(0);
+  return { descriptor, port };
+}
+
+describe("beside a stub listener on 127.0.0.53", () => {
+  test("the wildcard is had and answers, and a second wildcard is not had", async () => {
+    const stub = await standIn(true);
+    const echo = await openEcho(engine, "0.0.0.0", stub.port);
+    const client = await openClient(engine);
+    client.send("127.0.0.1", stub.port, "q");
+    await until("answered", () => client.received.length === 1);
+    const second = await openEcho(engine, "0.0.0.0", stub.port).catch((fault: unknown) => fault);
+    expect(second).toBeInstanceOf(BindError);
+    expect((second as BindError).reason).toBe("in-use");
+    echo.close();
+    client.socket.close();
+    libc.close(stub.descriptor);
+  });
+
+  test("its own address is not taken from it, nor a port from one that does not share", async () => {
+    for (const [reuse, host] of [
+      [true, "127.0.0.53"],
+      [false, "0.0.0.0"],
+    ] as const) {
+      const stub = await standIn(reuse);
+      const failure = await openEcho(engine, host, stub.port).catch((fault: unknown) => fault);
+      expect((failure as BindError).reason).toBe("in-use");
+      libc.close(stub.descriptor);
+    }
+  });
+});
+
+/** An engine whose sendmmsg fails as scripted; `script` returns an errno, a number of datagrams to take, or undefined to pass on. */
+function scriptedEngine(script: (count: number) => { errno: number } | { take: number } | undefined) {
+  let errno = 0;
+  return batchedUdpEngine({
+    ...libc,
+    sendmmsg(descriptor, headers, count, flags) {
+      const outcome = script(count);
+      if (outcome !== undefined && "errno" in outcome) {
+        errno = outcome.errno;
+        return -1;
+      }
+      errno = 0;
+      return libc.sendmmsg(descriptor, headers, Math.min(outcome?.take ?? count, count), flags);
+    },
+    errno: () => errno || libc.errno(),
+  });
+}
+
+describe("sending", () => {
+  const answered = async (script: Parameters<typeof scriptedEngine>[0], expected: number, count = 100) => {
+    const echo = await openEcho(scriptedEngine(script));
+    const client = await openClient(engine);
+    for (let i = 0; i < count; i++) client.send("127.0.0.1", echo.address.port, `q${i}`);
+    await until("answered or counted", () => echo.counters.sent + echo.counters.sendFailures === count);
+    await until("answered", () => client.received.length === expected);
+    expect(new Set(client.received).size).toBe(expected);
+    echo.close();
+    client.socket.close();
+    return echo.counters;
+  };
+
+  test("what a partial send left is sent next", async () => {
+    expect(await answered(() => ({ take: 7 }), 100)).toMatchObject({ sent: 100, sendFailures: 0 });
+  });
+
+  test("an error that another datagram left behind costs no answer", async () => {
+    let calls = 0;
+    const refusedOnce = () => (calls++ % 2 === 0 ? { errno: 111 } : undefined);
+    expect(await answered(refusedOnce, 100)).toMatchObject({ sent: 100, sendFailures: 0 });
+  });
+
+  test("a datagram the kernel refuses twice is skipped and counted, the ones after it are sent", async () => {
+    let calls = 0;
+    const firstRefused = () => (calls++ < 2 ? { errno: 1 } : undefined);
+    expect(await answered(firstRefused, 99)).toMatchObject({ sent: 99, sendFailures: 1 });
+  });
+
+  test("a full send buffer is waited for, a few milliseconds", async () => {
+    const from = performance.now();
+    const fullAtFirst = () => (performance.now() - from < 20 ? { errno: c.EAGAIN } : undefined);
+    expect(await answered(fullAtFirst, 100)).toMatchObject({ sent: 100, sendFailures: 0 });
+  });
+
+  test("a send buffer that stays full is given up, and serving goes on after", async () => {
+    let full = true;
+    const echo = await openEcho(scriptedEngine(() => (full ? { errno: c.EAGAIN } : undefined)));
+    const client = await openClient(engine);
+    client.send("127.0.0.1", echo.address.port, "lost");
+    await until("given up", () => echo.counters.sendFailures === 1);
+    full = false;
+    client.send("127.0.0.1", echo.address.port, "next");
+    await until("answered", () => client.received.length === 1);
+    expect(client.received).toEqual(["127.0.0.1 next"]);
+    echo.close();
+    client.socket.close();
+  });
+});
