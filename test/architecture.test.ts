@@ -9,6 +9,7 @@ import {
   checkNames,
   checkRandomness,
   checkSkips,
+  checkTime,
   checkWireIsPure,
   MAX_LINES,
 } from "./support/rules.ts";
@@ -24,6 +25,7 @@ const file = (path: string, text: string) => [{ path, text }];
 describe("the project keeps its rules", () => {
   test("imports point one way", () => expect(checkLayers(src)).toEqual([]));
   test("only src/runtime touches the machine", () => expect(checkMachineAccess(src)).toEqual([]));
+  test("time is passed in", () => expect(checkTime(src)).toEqual([]));
   test("src/wire is pure", () => expect(checkWireIsPure(src)).toEqual([]));
   test("no predictable randomness", () => expect(checkRandomness(src)).toEqual([]));
   test("files can be read in one sitting", () => expect(checkLength(src)).toEqual([]));
@@ -50,6 +52,8 @@ describe("the rules complain", () => {
     ["src/app.ts", "./testupstream/b.ts"],
     ["src/main.ts", "./app.ts"],
     ["src/runtime/runtime.ts", "../wire/b.ts"],
+    ["src/app.ts", "../package.json"],
+    ["src/cli/a.ts", "../../test/support/b.ts"],
     ["src/somewhere/a.ts", "../wire/b.ts"],
   ])("%s may not import %s", (path, specifier) => {
     expect(checkLayers(file(path, `import type { B } from "${specifier}";`))).toHaveLength(1);
@@ -66,6 +70,7 @@ describe("the rules complain", () => {
     ["src/resolver/a.ts", "../upstream/b.ts"],
     ["src/app.ts", "./resolver/b.ts"],
     ["src/cli/a.ts", "../testupstream/b.ts"],
+    ["src/cli/a.ts", "../../package.json"],
     ["src/main.ts", "./cli/b.ts"],
   ])("%s may import %s", (path, specifier) => {
     expect(checkLayers(file(path, `import { b } from "${specifier}";`))).toEqual([]);
@@ -79,14 +84,21 @@ describe("the rules complain", () => {
     'import { connect } from "node:tls";',
     'const { createSocket } = await import("node:dgram");',
     'import { spawn } from "node:child_process";',
-    "setTimeout(retry, 5);",
-    "const handle = setInterval(tick, 5);",
-    "const now = Date.now();",
-    "const now = new Date();",
-    "const now = performance.now();",
   ])("outside src/runtime: %s", (line) => {
     expect(checkMachineAccess(file("src/upstream/a.ts", line))).toHaveLength(1);
     expect(checkMachineAccess(file("src/runtime/a.ts", line))).toEqual([]);
+  });
+
+  test.each([
+    "setTimeout(retry, 5);",
+    "const handle = setInterval(tick, 5);",
+    "const now = Date.now();",
+    "const parts = { wallMs: Date.now };",
+    "const now = new Date();",
+    "const now = performance.now();",
+  ])("time of its own: %s", (line) => {
+    expect(checkTime(file("src/upstream/a.ts", line))).toHaveLength(1);
+    expect(checkTime(file("src/runtime/a.ts", line))).toEqual([]);
   });
 
   test.each([

@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: ["wire", "cache", "upstream", "listener", "policy", "resolver", "config", "observe", "runtime"],
   testupstream: ["wire", "runtime"],
   cli: ["app", "config", "observe", "runtime", "testupstream", "upstream", "wire"],
-  main: ["cli"],
+  main: ["cli", "runtime"],
 };
 
 /** Interfaces and types that every layer but wire may import. */
@@ -51,6 +51,8 @@ function mayImport(path: string, target: string): boolean {
   const [from, to] = [layerOf(path), layerOf(target)];
   if (!(from in MAY_IMPORT)) return false;
   if (from === to) return true;
+  // Where the version is stated.
+  if (target === "package.json") return from === "cli";
   if (SHARED.has(target)) return from !== "wire";
   return !SHARED.has(path) && (MAY_IMPORT[from] ?? []).includes(to);
 }
@@ -58,17 +60,26 @@ function mayImport(path: string, target: string): boolean {
 /** Modules that reach the machine; node: modules that only compute (node:util, node:path, node:crypto) are not. */
 const MACHINE_MODULES =
   /^(bun(:.*)?|deno|node:(net|tls|dgram|dns|http|https|http2|child_process|cluster|worker_threads|os|timers)(\/.*)?)$/;
-const MACHINE_GLOBALS =
-  /(?<![\w$.])(Bun|Deno)\s*[.[]|\bglobalThis\s*\.\s*(Bun|Deno)\b|(?<![\w$.])(setTimeout|setInterval|setImmediate|queueMicrotask)\s*\(|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bprocess\.(hrtime|nextTick)\b/;
+const MACHINE_GLOBALS = /(?<![\w$.])(Bun|Deno)\s*[.[]|\bglobalThis\s*\.\s*(Bun|Deno)\b/;
 
-/** The runtime, its sockets, its clock and its timers are used in src/runtime alone. */
+/** The runtimes and their sockets are used in src/runtime alone. */
 export function checkMachineAccess(sources: readonly Source[]): string[] {
-  return sources
-    .filter(({ path }) => !path.startsWith("src/runtime/"))
-    .flatMap(({ path, text }) => {
-      const modules = importsOf(text).filter((specifier) => MACHINE_MODULES.test(specifier));
-      return [...modules, ...linesWith(text, MACHINE_GLOBALS)].map((what) => `${path}: ${what}`);
-    });
+  return outsideRuntime(sources).flatMap(({ path, text }) => {
+    const modules = importsOf(text).filter((specifier) => MACHINE_MODULES.test(specifier));
+    return [...modules, ...linesWith(text, MACHINE_GLOBALS)].map((what) => `${path}: ${what}`);
+  });
+}
+
+const TIME =
+  /(?<![\w$.])(setTimeout|setInterval|setImmediate|queueMicrotask)\s*\(|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bprocess\.(hrtime|nextTick)\b/;
+
+/** Time is passed in, as the runtime's Clock, so that tests can pass their own. */
+export function checkTime(sources: readonly Source[]): string[] {
+  return outsideRuntime(sources).flatMap(({ path, text }) => linesWith(text, TIME).map((line) => `${path}: ${line}`));
+}
+
+function outsideRuntime(sources: readonly Source[]): Source[] {
+  return sources.filter(({ path }) => !path.startsWith("src/runtime/"));
 }
 
 /** wire/ is pure: no module of the runtime at all. */
