@@ -31,5 +31,7 @@ export const exitCodes = {
   signalled: { code: "130, 143", meaning: "a second SIGINT, SIGTERM while stopping: ended at once" },
 } as const;
 
+export const HELP_DESCRIPTION = "Print this help";
+
 /** Options every command has. */
-export const commonOptions: readonly OptionSpec[] = [{ name: "help", kind: "switch", description: "Print this help" }];
+export const commonOptions: readonly OptionSpec[] = [{ name: "help", kind: "switch", description: HELP_DESCRIPTION }];

@@ -5,7 +5,7 @@ import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { serveOptions, variableOf } from "../config/options.ts";
 import { terminals } from "../runtime/process.ts";
 import type { OptionSpec } from "./arguments.ts";
-import { type Command, type CommandEntry, commonOptions, exitCodes } from "./command.ts";
+import { type Command, type CommandEntry, commonOptions, exitCodes, HELP_DESCRIPTION } from "./command.ts";
 import { commands, DEFAULT_COMMAND } from "./commands.ts";
 import { programVersion } from "./version.ts";
 
@@ -19,7 +19,7 @@ export async function renderHelp(entry: CommandEntry, command: Command, isNamed:
   const usage = isNamed
     ? await renderUsage(defineCommand({ meta: { name: entry.name, description: entry.description }, args }), { meta })
     : await renderUsage(defineCommand({ meta, args, subCommands }));
-  const sections = [usage.trimEnd(), examplesOf(command), ...(command.notes ?? [])];
+  const sections = [tidied(usage), examplesOf(command), ...(command.notes ?? [])];
   if (takesConfiguration(command)) sections.push(variables);
   sections.push(exitCodeTable());
   const text = `${sections.join("\n\n")}\n`;
@@ -31,12 +31,22 @@ function cittyArgs(options: readonly OptionSpec[]): ArgsDef {
 }
 
 function cittyArg(option: OptionSpec): ArgsDef[string] {
-  const shown = [option.description];
-  if (option.defaultText !== undefined) shown.push(`(default: ${option.defaultText})`);
-  if (option.kind === "list") shown.push("(may be repeated)");
-  const description = shown.join(" ");
+  const repeated = option.kind === "list" ? "; may be repeated" : "";
+  const fallback = option.defaultText === undefined ? "" : `\n(default: ${option.defaultText})`;
+  const description = option.description + repeated + fallback;
   if (option.kind !== "switch") return { type: "string", description, valueHint: option.valueName ?? "VALUE" };
   return { type: "boolean", description, ...(option.name === "help" ? { alias: "h" } : {}) };
+}
+
+/** citty pads lines at the end and knows no second line: defaults go below the descriptions, in their column. */
+function tidied(usage: string): string {
+  const lines = usage.split("\n").map((line) => line.trimEnd());
+  const helpLine = lines.map((line) => stripVTControlCharacters(line)).find((line) => line.endsWith(HELP_DESCRIPTION));
+  const indent = " ".repeat(helpLine?.indexOf(HELP_DESCRIPTION) ?? 0);
+  return lines
+    .map((line) => (line.startsWith("(default: ") ? indent + line : line))
+    .join("\n")
+    .trimEnd();
 }
 
 function examplesOf(command: Command): string {

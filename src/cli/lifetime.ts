@@ -1,5 +1,6 @@
 /** How long a serving command lives: until a signal, then until what is in flight is done, within a bound. */
 
+import { systemClock } from "../runtime/clock.ts";
 import { exit, exitCodeOfSignal, onStopSignal, type StopSignal } from "../runtime/process.ts";
 
 /** Time past the bound that stop() itself gets, for closing what it cut off. */
@@ -22,13 +23,13 @@ export function firstStopSignal(): Promise<StopSignal> {
 
 /** Waits for `work`, but no longer than the bound and a little. @returns whether it ended in time; rejects as it does. */
 export async function endsWithin(boundMs: number, work: Promise<void>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let cancel = () => {};
   const bound = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), boundMs + GRACE_MS);
+    cancel = systemClock.after(boundMs + GRACE_MS, () => resolve(false));
   });
   try {
     return await Promise.race([work.then(() => true), bound]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

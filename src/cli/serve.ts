@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { type BufferedLog, openLog } from "../observe/log.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { environment, onUncaught, terminals, writeError } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { uncaughtReporter } from "./guards.ts";
@@ -43,7 +44,7 @@ export function logFor(config: Pick<Config, "logFormat" | "logLevel">): Buffered
     level: config.logLevel,
     isTerminal: terminals().stderr,
     write: writeError,
-    wallMs: Date.now,
+    wallMs: systemClock.wallMs,
   });
 }
 

@@ -78,7 +78,15 @@ function prettySink({ write }: LogOptions): Sink {
     const { createConsola } = await import("consola");
     // consola writes to streams; the two members below are all it uses of them.
     const stream = { write: (text: string) => write(text), columns: 0 } as unknown as NodeJS.WriteStream;
-    console = createConsola({ level: 5, stdout: stream, stderr: stream, throttle: 0, formatOptions: { date: false } });
+    console = createConsola({
+      level: 5,
+      stdout: stream,
+      stderr: stream,
+      // Every line is worth its place: no folding of repeated ones, and no blank lines around warnings.
+      throttle: 0,
+      defaults: { badge: false },
+      formatOptions: { date: false },
+    });
     for (const [level, line] of waiting.splice(0)) console[level](line);
   };
   return {
@@ -99,9 +107,13 @@ function prettyFields(fields: LogFields): string {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const shown = escapeControls(String(value));
-    text += ` ${name}=${/^[^\s"=]+$/.test(shown) ? shown : JSON.stringify(shown)}`;
+    text += ` ${name}=${/^[^\s"=]+$/.test(shown) ? shown : quoted(shown)}`;
   }
   return text;
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '\\"')}"`;
 }
 
 /**

@@ -1,0 +1,194 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { UsageError } from "../../src/config/config.ts";
+import { defaults } from "../../src/config/defaults.ts";
+import { type Environment, loadConfig } from "../../src/config/load.ts";
+import { serveOptions, variableOf } from "../../src/config/options.ts";
+import { nearSyntax } from "./near-syntax.ts";
+
+function load(flags: Record<string, string | string[]> = {}, environment: Environment = {}) {
+  return loadConfig(new Map(Object.entries(flags).map(([name, value]) => [name, [value].flat()])), environment);
+}
+
+const texts = (upstreams: readonly { text: string }[]) => upstreams.map((upstream) => upstream.text);
+
+test("nothing given: this host's stubs, two operators, the defaults", () => {
+  const { config, warnings } = load();
+  expect(warnings).toEqual([]);
+  expect(config.listen).toEqual([
+    { host: "127.0.0.1", port: 53, optional: true },
+    { host: "::1", port: 53, optional: true },
+  ]);
+  expect(config.defaultUpstreams).toBe(true);
+  expect(config.upstreams.map((upstream) => upstream.adn)).toEqual(["cloudflare-dns.com", "dns.google"]);
+  expect(config).toMatchObject({
+    bootstrap: [],
+    allow: [],
+    ca: { kind: "default" },
+    udpEngine: "auto",
+    maxUdpOctets: 1232,
+    queryTimeoutMs: 4000,
+    maxInFlight: 16_384,
+    tcpIdleMs: 10_000,
+    tcpMaxConnections: 1024,
+    tcpMaxPerClient: 64,
+    shutdownMs: 3000,
+    logFormat: "auto",
+    logLevel: "info",
+  });
+});
+
+describe("where a value comes from", () => {
+  test("flags win over FDNS_ variables, those over DNSSERVER", () => {
+    const environment = { FDNS_UPSTREAM: "9.9.9.9", DNSSERVER: "8.8.8.8" };
+    expect(texts(load({ upstream: "1.1.1.1" }, environment).config.upstreams)).toEqual(["1.1.1.1"]);
+    expect(texts(load({}, environment).config.upstreams)).toEqual(["9.9.9.9"]);
+    const { config } = load({}, { DNSSERVER: "8.8.8.8" });
+    expect(config.upstreams).toMatchObject([{ text: "8.8.8.8", adn: "dns.google" }]);
+    expect(config.defaultUpstreams).toBe(false);
+  });
+
+  test("every option has its variable", () => {
+    const environment = {
+      FDNS_LISTEN: ":53",
+      FDNS_UPSTREAM: "dot.example.net",
+      FDNS_BOOTSTRAP: "1.1.1.1",
+      FDNS_UPSTREAM_ALLOW: "dot.example.net 1.1.1.1",
+      FDNS_CA_FILE: "/etc/roots.pem",
+      FDNS_ALLOW: "198.51.100.0/24",
+      FDNS_UDP_ENGINE: "portable",
+      FDNS_MAX_UDP_SIZE: "1400",
+      FDNS_QUERY_TIMEOUT: "1500ms",
+      FDNS_MAX_IN_FLIGHT: "7",
+      FDNS_TCP_IDLE: "1m",
+      FDNS_TCP_CONNECTIONS: "5",
+      FDNS_TCP_CONNECTIONS_PER_CLIENT: "3",
+      FDNS_SHUTDOWN_TIMEOUT: "0s",
+      FDNS_LOG_FORMAT: "json",
+      FDNS_LOG_LEVEL: "debug",
+    };
+    expect(Object.values(serveOptions).map((option) => variableOf(option.name))).toEqual(Object.keys(environment));
+    const { config, warnings } = load({}, environment);
+    expect(warnings).toEqual([]);
+    expect(config).toMatchObject({
+      listen: [{ host: "*", port: 53, optional: false }],
+      upstreams: [{ hostName: "dot.example.net" }],
+      bootstrap: [{ addresses: ["1.1.1.1"] }],
+      ca: { kind: "file", path: "/etc/roots.pem" },
+      allow: [{ bits: 24 }],
+      udpEngine: "portable",
+      maxUdpOctets: 1400,
+      queryTimeoutMs: 1500,
+      maxInFlight: 7,
+      tcpIdleMs: 60_000,
+      tcpMaxConnections: 5,
+      tcpMaxPerClient: 3,
+      shutdownMs: 0,
+      logFormat: "json",
+      logLevel: "debug",
+    });
+  });
+
+  test("lists add up over repeated flags, commas and spaces, each item once", () => {
+    expect(texts(load({ upstream: ["1.1.1.1, 9.9.9.9", "8.8.8.8 1.1.1.1"] }).config.upstreams)).toEqual([
+      "1.1.1.1",
+      "9.9.9.9",
+      "8.8.8.8",
+    ]);
+  });
+
+  test("an error names its source, the value and what is allowed", () => {
+    expect(() => load({ listen: "53" })).toThrow(/^--listen: "53" .*:53/);
+    expect(() => load({}, { FDNS_LISTEN: "53" })).toThrow(/^FDNS_LISTEN: "53" .*:53/);
+    expect(() => load({}, { DNSSERVER: "dns.google/x" })).toThrow(/^DNSSERVER: "dns.google\/x"/);
+    expect(() => load({ "query-timeout": "4" })).toThrow(/^--query-timeout: "4" .*100ms to 1m/);
+    expect(() => load({ "query-timeout": "99ms" })).toThrow("100ms to 1m");
+    expect(() => load({ "max-udp-size": "511" })).toThrow("512 to 4096");
+    expect(() => load({ "max-udp-size": "1e3" })).toThrow("512 to 4096");
+    expect(() => load({ "udp-engine": "fast" })).toThrow("auto, batched or portable");
+    expect(() => load({ upstream: " , " })).toThrow("one or more");
+  });
+
+  test("an unknown FDNS_ variable only warns, an empty one counts as not set", () => {
+    const { config, warnings } = load(
+      {},
+      { FDNS_PORT: "tcp://10.0.0.1:53", FDNS_LISTN: ":53", FDNS_LISTEN: "", OTHER: "x" },
+    );
+    expect(warnings).toHaveLength(3);
+    expect(warnings.join("\n")).toMatch(/FDNS_LISTN .*FDNS_LISTEN meant\?\nFDNS_PORT .*\nFDNS_LISTEN is empty/);
+    expect(config.listen).toHaveLength(2);
+  });
+});
+
+describe("names that have to be resolved", () => {
+  test("need a bootstrap server, which must itself need none", () => {
+    expect(() => load({ upstream: "dot.example.net" })).toThrow("--bootstrap");
+    expect(() => load({ upstream: "dot.example.net", bootstrap: "b.example.net" })).toThrow(
+      /^--bootstrap: "b.example.net"/,
+    );
+    const { config } = load({ upstream: "dot.example.net", bootstrap: "dns.google" });
+    expect(config.bootstrap[0]?.addresses).toContain("8.8.8.8");
+  });
+});
+
+describe("--upstream-allow", () => {
+  test("permits by authenticated name or by every address", () => {
+    expect(() => load({ upstream: "8.8.8.8", "upstream-allow": "dns.google" })).not.toThrow();
+    expect(() => load({ upstream: "192.0.2.1#a.test", "upstream-allow": "A.test." })).not.toThrow();
+    expect(() => load({ upstream: "192.0.2.1", "upstream-allow": "192.0.2.1,dns.google" })).not.toThrow();
+    expect(() => load({ upstream: "::ffff:192.0.2.1", "upstream-allow": "192.0.2.1" })).not.toThrow();
+    expect(() => load({ upstream: "2001:db8::1", "upstream-allow": "[2001:DB8::1]" })).not.toThrow();
+  });
+
+  test("refuses any other, however it is given, naming both", () => {
+    const only = { "upstream-allow": "8.8.8.8" };
+    expect(() => load({ ...only, upstream: "9.9.9.9" })).toThrow(/^--upstream: "9.9.9.9" .* 8\.8\.8\.8 is allowed/);
+    expect(() => load(only, { FDNS_UPSTREAM: "9.9.9.9" })).toThrow(/^FDNS_UPSTREAM: "9.9.9.9"/);
+    expect(() => load(only, { DNSSERVER: "9.9.9.9" })).toThrow(/^DNSSERVER: "9.9.9.9"/);
+    expect(() => load(only)).toThrow(/^the default upstream: "cloudflare-dns.com"/);
+    expect(() => load({ ...only, upstream: "dns.google" })).toThrow('"dns.google" is not in');
+    expect(() => load({ ...only, upstream: "8.8.8.8", bootstrap: "1.1.1.1" })).toThrow(/^--bootstrap: "1.1.1.1"/);
+    expect(() =>
+      load({ upstream: "x.test#evil.test", bootstrap: "8.8.8.8", "upstream-allow": "x.test 8.8.8.8" }),
+    ).toThrow("x.test#evil.test");
+  });
+
+  test("set to nothing it is an error, not a lifted restriction", () => {
+    expect(() => load({}, { FDNS_UPSTREAM_ALLOW: " " })).toThrow("FDNS_UPSTREAM_ALLOW");
+    expect(() => load({ "upstream-allow": "" })).toThrow("--upstream-allow");
+    expect(() => load({ "upstream-allow": "8.8.8.8:853" })).toThrow("without port");
+  });
+});
+
+test("verification turned off in the environment is refused", () => {
+  expect(() => load({}, { NODE_TLS_REJECT_UNAUTHORIZED: "0" })).toThrow(UsageError);
+  expect(() => load({}, { NODE_TLS_REJECT_UNAUTHORIZED: "1" })).not.toThrow();
+});
+
+test("no option is called port, and every default lies in its range", () => {
+  const names: string[] = Object.values(serveOptions).map((option) => option.name);
+  expect(names).not.toContain("port");
+  for (const { value, min, max } of Object.values(defaults)) {
+    expect(min <= value && value <= max).toBe(true);
+  }
+  expect(defaults.upstreamConnectMs.value).toBeLessThan(defaults.queryTimeoutMs.value);
+});
+
+test("garbage anywhere is a UsageError or a configuration", () => {
+  const names = Object.values(serveOptions).map((option) => option.name);
+  const given = fc.dictionary(fc.constantFrom(...names), fc.array(nearSyntax, { minLength: 1, maxLength: 3 }), {
+    maxKeys: 2,
+  });
+  const variables = fc.dictionary(fc.constantFrom(...names.map(variableOf), "DNSSERVER", "FDNS_X"), nearSyntax, {
+    maxKeys: 2,
+  });
+  fc.assert(
+    fc.property(given, variables, (flags, environment) => {
+      try {
+        load(flags, environment);
+      } catch (error) {
+        expect(error).toBeInstanceOf(UsageError);
+      }
+    }),
+  );
+});
