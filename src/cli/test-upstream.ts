@@ -1,0 +1,169 @@
+/** `fdns test-upstream`: a DNS over TLS server with bad certificates and bad manners, for tests. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { UsageError } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
+import { listenHttp } from "../runtime/http-listen.ts";
+import type { SocketAddress } from "../runtime/runtime.ts";
+import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
+import { CERTIFICATES } from "../testupstream/certificates.ts";
+import { readTestUpstreamOptions, type TestUpstreamPlan } from "../testupstream/options.ts";
+import { ALPN_CHOICES, startTestUpstream, type TestUpstream } from "../testupstream/start.ts";
+import type { OptionSpec, ParsedArguments } from "./arguments.ts";
+
+const OWN_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "listen",
+    kind: "list",
+    valueName: "ADDRESS:PORT",
+    description: "Where to serve DNS over TLS; port 0 takes a free one",
+    defaultText: "127.0.0.1:8853",
+  },
+  {
+    name: "control",
+    kind: "value",
+    valueName: "ADDRESS:PORT",
+    description: "Serve the counters as JSON at http://ADDRESS:PORT/counters, on loopback only",
+  },
+  {
+    name: "certificate",
+    kind: "value",
+    valueName: "KIND",
+    description: `The certificate: ${Object.keys(CERTIFICATES).join(", ")}`,
+    defaultText: "good",
+  },
+  {
+    name: "name",
+    kind: "list",
+    valueName: "NAME",
+    description: "A DNS name or address the certificate is for",
+    defaultText: "dot.test, 127.0.0.1 and ::1",
+  },
+  {
+    name: "ca-out",
+    kind: "value",
+    valueName: "FILE",
+    description: "Write the throw-away CA's certificate there, as PEM",
+  },
+  {
+    name: "rotate-every",
+    kind: "value",
+    valueName: "N",
+    description: "With the certificate rotated-key: a new key every N connections; 0 is only on SIGHUP",
+    defaultText: "1",
+  },
+  {
+    name: "tls",
+    kind: "list",
+    valueName: "VERSION",
+    description: "TLS versions to offer: 1.1, 1.2, 1.3",
+    defaultText: "1.2 and 1.3",
+  },
+  {
+    name: "alpn",
+    kind: "value",
+    valueName: "CHOICE",
+    description: `The ALPN protocol selected: ${Object.keys(ALPN_CHOICES).join(", ")}`,
+    defaultText: "dot",
+  },
+  {
+    name: "zone",
+    kind: "value",
+    valueName: "FILE",
+    description: "Answer from this zone file",
+    defaultText: "answers are made up from the name asked",
+  },
+  {
+    name: "scenario",
+    kind: "value",
+    valueName: "FILE",
+    description: "Take these options, and rules for some names, queries or connections, from a JSON file; flags win",
+  },
+  { name: "seed", kind: "value", valueName: "N", description: "Start of the random numbers", defaultText: "1" },
+];
+
+/** The options of the command: its own, then one for each behaviour. */
+export const testUpstreamOptions: OptionSpec[] = [
+  ...OWN_OPTIONS,
+  ...BEHAVIOUR_KEYS.map(
+    ({ key, valueName, description }): OptionSpec =>
+      key === "ad"
+        ? { name: key, kind: "switch", description }
+        : { name: key, kind: key === "fault" ? "list" : "value", valueName, description },
+  ),
+];
+
+/** Where the command says what a program is to read, and how it learns that it is to end. */
+export interface TestUpstreamOutput {
+  /** Prints one line to standard output. */
+  readonly print: (line: string) => void;
+  readonly log: Log;
+  /** Ends the command like SIGTERM does. */
+  readonly stop?: AbortSignal;
+}
+
+function readFile(path: string, flag: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new UsageError(`--${flag} "${path}": ${(cause as Error).message}; allowed: a file that can be read`);
+  }
+}
+
+function writeCa(path: string, pem: string): void {
+  try {
+    writeFileSync(path, pem);
+  } catch (cause) {
+    throw new UsageError(`--ca-out "${path}": ${(cause as Error).message}; allowed: a file that can be written`);
+  }
+}
+
+/** Resolves when the process is told to end; puts signal handlers in place until then. */
+function untilStopped(upstream: TestUpstream, { log, stop }: TestUpstreamOutput): Promise<void> {
+  return new Promise((resolve) => {
+    const onHangup = () => {
+      upstream.rotate();
+      log.info("certificate rotation asked for by SIGHUP", { keyRotations: upstream.counters.keyRotations });
+    };
+    const onStop = () => {
+      process.off("SIGTERM", onStop).off("SIGINT", onStop).off("SIGHUP", onHangup);
+      resolve();
+    };
+    process.on("SIGTERM", onStop).on("SIGINT", onStop).on("SIGHUP", onHangup);
+    stop?.addEventListener("abort", onStop, { once: true });
+    if (stop?.aborted) onStop();
+  });
+}
+
+function startLine(upstream: TestUpstream, plan: TestUpstreamPlan, control: SocketAddress | undefined): string {
+  const [first] = upstream.addresses;
+  return JSON.stringify({
+    address: first?.host,
+    port: first?.port,
+    ca: plan.caOut,
+    spkiPin: upstream.spkiPin,
+    listen: upstream.addresses,
+    control,
+  });
+}
+
+/**
+ * Serves until SIGTERM or SIGINT. Prints one JSON line when it serves and one with the counters at the end.
+ * @returns the exit code, 0.
+ * @throws UsageError for a bad value; Error when an address cannot be bound (as rejections).
+ */
+export async function testUpstream(args: ParsedArguments, output: TestUpstreamOutput): Promise<number> {
+  const plan = readTestUpstreamOptions(args.values, readFile);
+  const upstream = await startTestUpstream(plan.upstream);
+  try {
+    if (plan.caOut !== undefined) writeCa(plan.caOut, upstream.caPem);
+    const control = plan.control && (await listenHttp(plan.control, { "/counters": () => upstream.report() }));
+    output.print(startLine(upstream, plan, control?.address));
+    await untilStopped(upstream, output);
+    await control?.close();
+  } finally {
+    await upstream.close();
+  }
+  output.print(JSON.stringify(upstream.report()));
+  return 0;
+}

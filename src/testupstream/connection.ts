@@ -1,0 +1,183 @@
+/** One connection of the scripted upstream: reads queries, answers them as the scenario says. */
+
+import type { StreamHandler } from "../runtime/runtime.ts";
+import type { SecureStream } from "../runtime/tls-listen.ts";
+import type { Agenda } from "./agenda.ts";
+import type { Behaviour } from "./behaviour.ts";
+import type { TestUpstreamCounters } from "./counters.ts";
+import { FrameReader } from "./frames.ts";
+import { nameKey } from "./names.ts";
+import { Outbox } from "./outbox.ts";
+import { Query } from "./query.ts";
+import type { SeededRandom } from "./random.ts";
+import type { Responder } from "./response.ts";
+import { behaviourOfConnection, behaviourOfQuery, type Scenario } from "./scenario.ts";
+
+/** A client that does not read its answers is not read from either, above so many octets. */
+const MAX_UNSENT_OCTETS = 4 * 1024 * 1024;
+
+/** What the connections of one upstream have in common. */
+export interface Stage {
+  readonly scenario: Scenario;
+  readonly counters: TestUpstreamCounters;
+  readonly responder: Responder;
+  readonly random: SeededRandom;
+  readonly agenda: Agenda;
+  /** The last query's message. */
+  lastQuery: Uint8Array | undefined;
+}
+
+interface HeldAnswer {
+  readonly frame: Uint8Array;
+  readonly id: number;
+  readonly behaviour: Behaviour;
+}
+
+export class Connection implements StreamHandler {
+  readonly #stage: Stage;
+  readonly #stream: SecureStream;
+  /** Counted from 1. */
+  readonly #number: number;
+  readonly #behaviour: Behaviour;
+  readonly #outbox: Outbox;
+  readonly #frames = new FrameReader();
+  readonly #query = new Query();
+  /** How many queries with this ID wait for their answer. */
+  readonly #waiting = new Uint16Array(0x10000);
+  #inFlight = 0;
+  #queries = 0;
+  /** Answers composed, and of those the ones sent. */
+  #composed = 0;
+  #sent = 0;
+  #shuffled: HeldAnswer[] = [];
+  #ended = false;
+  #closed = false;
+  #lastOctetsAt = performance.now();
+
+  constructor(stream: SecureStream, number: number, stage: Stage) {
+    this.#stream = stream;
+    this.#number = number;
+    this.#stage = stage;
+    this.#behaviour = behaviourOfConnection(stage.scenario, number);
+    this.#outbox = new Outbox(stream, stage.random);
+    const { closeIdleMs, resetIdleMs } = this.#behaviour;
+    if (closeIdleMs > 0) this.#watchIdle(closeIdleMs, "fin");
+    if (resetIdleMs > 0) this.#watchIdle(resetIdleMs, "rst");
+  }
+
+  onOctets(octets: Uint8Array): void {
+    this.#stage.counters.applicationOctets += octets.length;
+    this.#lastOctetsAt = performance.now();
+    this.#frames.push(octets, this.#onMessage);
+    if (this.#stream.unsentOctets > MAX_UNSENT_OCTETS) this.#stream.pause();
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    this.#closeIfAnswered();
+  }
+
+  onDrain(): void {
+    this.#stream.resume();
+    this.#outbox.onDrain();
+  }
+
+  onClose(): void {
+    this.#closed = true;
+    this.#shuffled = [];
+  }
+
+  readonly #onMessage = (octets: Uint8Array, start: number, length: number): void => {
+    const { counters, responder, scenario } = this.#stage;
+    const query = this.#query;
+    if (!query.read(octets, start, length)) {
+      counters.malformedFrames++;
+      return;
+    }
+    this.#count(query);
+    const behaviour =
+      scenario.rules.length === 0
+        ? this.#behaviour
+        : behaviourOfQuery(scenario, this.#number, counters.queries, nameKey(octets, query.qnameStart, query.qnameEnd));
+    if (this.#composed >= behaviour.silentAfter || behaviour.faults.includes("silent")) return;
+    this.#composed++;
+    this.#wait(responder.compose(query, behaviour), query.id, behaviour);
+  };
+
+  #count(query: Query): void {
+    const { counters } = this.#stage;
+    counters.queries++;
+    this.#queries++;
+    this.#inFlight++;
+    if (this.#waiting[query.id]!++ > 0) counters.idReuses++;
+    if (query.length % 128 !== 0) counters.unpaddedQueries++;
+    if (this.#inFlight > counters.maxInFlight) counters.maxInFlight = this.#inFlight;
+    if (this.#queries > counters.maxQueriesPerConnection) counters.maxQueriesPerConnection = this.#queries;
+    this.#stage.lastQuery = query.octets.slice(query.start, query.start + query.length);
+  }
+
+  /** Sends now, or after the delay; `frame` is copied if it has to be kept. */
+  #wait(frame: Uint8Array, id: number, behaviour: Behaviour): void {
+    const { min, max } = behaviour.delayMs;
+    const delayMs = max === 0 ? 0 : this.#stage.random.between(min, max);
+    if (delayMs === 0) {
+      this.#shuffle(frame, id, behaviour);
+      return;
+    }
+    const kept = frame.slice();
+    this.#stage.agenda.after(delayMs, () => this.#shuffle(kept, id, behaviour));
+  }
+
+  #shuffle(frame: Uint8Array, id: number, behaviour: Behaviour): void {
+    if (this.#closed) return;
+    const { shuffle, shuffleWindowMs } = this.#behaviour;
+    if (shuffle === 0) {
+      this.#send(frame, id, behaviour);
+      return;
+    }
+    this.#shuffled.push({ frame: frame.slice(), id, behaviour });
+    if (this.#shuffled.length >= shuffle) this.#release();
+    else if (this.#shuffled.length === 1) this.#stage.agenda.after(shuffleWindowMs, () => this.#release());
+  }
+
+  #release(): void {
+    const released = this.#shuffled;
+    this.#shuffled = [];
+    this.#stage.random.shuffle(released);
+    for (const { frame, id, behaviour } of released) this.#send(frame, id, behaviour);
+  }
+
+  #send(frame: Uint8Array, id: number, behaviour: Behaviour): void {
+    const { faults, split } = behaviour;
+    const { closeAfter, resetAfter } = this.#behaviour;
+    this.#stage.counters.responses++;
+    this.#waiting[id]!--;
+    this.#inFlight--;
+    this.#sent++;
+    if (faults.length === 0) {
+      this.#outbox.send(frame, split);
+    } else if (faults.includes("cut-fin") || faults.includes("cut-rst")) {
+      this.#outbox.send(frame.subarray(0, frame.length >> 1), split);
+      this.#outbox.close(faults.includes("cut-fin") ? "fin" : "rst");
+    } else {
+      for (const octets of this.#stage.responder.surround(frame, behaviour)) this.#outbox.send(octets, split);
+    }
+    if (this.#sent >= resetAfter) this.#outbox.close("rst");
+    if (this.#sent >= closeAfter) this.#outbox.close("fin");
+    this.#closeIfAnswered();
+  }
+
+  /** A client that will ask nothing more still gets what it asked for (RFC 7766, 6.2.3); then the connection ends. */
+  #closeIfAnswered(): void {
+    if (this.#ended && this.#sent === this.#composed) this.#outbox.close("fin");
+  }
+
+  #watchIdle(idleMs: number, how: "fin" | "rst"): void {
+    const leftMs = this.#lastOctetsAt + idleMs - performance.now();
+    this.#stage.agenda.after(Math.max(1, leftMs), () => {
+      if (this.#closed) return;
+      if (performance.now() - this.#lastOctetsAt >= idleMs) this.#outbox.close(how);
+      else this.#watchIdle(idleMs, how);
+    });
+  }
+}

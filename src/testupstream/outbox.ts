@@ -1,0 +1,104 @@
+/**
+ * What leaves on one connection. Whole frames of one event-loop turn go out in one TLS write; frames that are to be
+ * split leave piece by piece, each a TLS write of its own that starts when the one before has left.
+ */
+
+import type { SecureStream } from "../runtime/tls-listen.ts";
+import type { Behaviour } from "./behaviour.ts";
+import type { SeededRandom } from "./random.ts";
+
+const FIRST_BATCH_OCTETS = 16_384;
+
+/** Time for what was sent to be read before an RST, which makes the peer's kernel drop what it holds. */
+const BEFORE_RESET_MS = 20;
+
+export class Outbox {
+  readonly #stream: SecureStream;
+  readonly #random: SeededRandom;
+  #batch = new Uint8Array(FIRST_BATCH_OCTETS);
+  #batchLength = 0;
+  #flushing = false;
+  /** Pieces that wait their turn; the next is at #nextPiece. */
+  #pieces: Uint8Array[] = [];
+  #nextPiece = 0;
+  #closing: "fin" | "rst" | undefined;
+
+  constructor(stream: SecureStream, random: SeededRandom) {
+    this.#stream = stream;
+    this.#random = random;
+  }
+
+  /** True when everything handed over has left. */
+  get empty(): boolean {
+    return this.#batchLength === 0 && this.#nextPiece === this.#pieces.length && this.#stream.unsentOctets === 0;
+  }
+
+  /** Copies the octets; drops them once the connection is closing. */
+  send(octets: Uint8Array, split: Behaviour["split"]): void {
+    if (this.#closing) return;
+    if (split !== "whole" || this.#nextPiece < this.#pieces.length) this.#sendPieces(octets.slice(), split);
+    else this.#sendBatched(octets);
+  }
+
+  /** Closes once everything has left. */
+  close(how: "fin" | "rst"): void {
+    this.#closing ??= how;
+    this.#schedule();
+  }
+
+  /** To be called when everything written has left. */
+  onDrain(): void {
+    if (this.#nextPiece < this.#pieces.length) {
+      this.#stream.write(this.#pieces[this.#nextPiece++]!);
+      return;
+    }
+    this.#pieces = [];
+    this.#nextPiece = 0;
+    this.#closeIfDone();
+  }
+
+  #sendBatched(octets: Uint8Array): void {
+    const needed = this.#batchLength + octets.length;
+    if (needed > this.#batch.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#batch.length * 2));
+      larger.set(this.#batch.subarray(0, this.#batchLength));
+      this.#batch = larger;
+    }
+    this.#batch.set(octets, this.#batchLength);
+    this.#batchLength = needed;
+    this.#schedule();
+  }
+
+  #sendPieces(octets: Uint8Array, split: Behaviour["split"]): void {
+    this.#flush();
+    for (let at = 0; at < octets.length; ) {
+      const most = split === "whole" ? octets.length : split === "octets" ? 1 : Math.min(octets.length, 64);
+      const length = split === "random" ? this.#random.between(1, most) : most;
+      this.#pieces.push(octets.subarray(at, at + length));
+      at += length;
+    }
+    if (this.#stream.unsentOctets === 0) this.onDrain();
+  }
+
+  #schedule(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+      this.#closeIfDone();
+    });
+  }
+
+  #flush(): void {
+    if (this.#batchLength === 0) return;
+    this.#stream.write(this.#batch.slice(0, this.#batchLength));
+    this.#batchLength = 0;
+  }
+
+  #closeIfDone(): void {
+    if (!this.#closing || !this.empty) return;
+    if (this.#closing === "fin") this.#stream.end();
+    else setTimeout(() => this.#stream.reset(), BEFORE_RESET_MS);
+  }
+}
