@@ -156,6 +156,9 @@ export interface PeerLeaf {
   readonly notAfterMs: number;
 }
 
+/** The code of a refused certificate where the runtime gives one reason for several causes (Deno). */
+export const UNVERIFIED = "FDNS_UNVERIFIED";
+
 export interface TlsDialOptions {
   /** An address in text, never a name. */
   readonly address: SocketAddress;

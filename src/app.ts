@@ -1,0 +1,142 @@
+/** The whole of fdns, put together: configuration in, a running forwarder out. */
+
+import type { Config } from "./config/config.ts";
+import { defaults } from "./config/defaults.ts";
+import { loadTrustedRoots } from "./config/trusted-roots.ts";
+import { describe, Listeners } from "./listener/listen.ts";
+import { TcpClients } from "./listener/tcp-listener.ts";
+import type { Log } from "./observe/log.ts";
+import { AccessList, LOCAL_PREFIXES } from "./policy/access.ts";
+import { Resolver } from "./resolver/resolver.ts";
+import { BindError, type Runtime } from "./runtime/runtime.ts";
+import { type BootstrapLimits, bootstrapLookUp } from "./upstream/bootstrap.ts";
+import type { ServerLimits, ServerParts } from "./upstream/dot-server.ts";
+import { UpstreamSet } from "./upstream/upstream-set.ts";
+
+export interface AppParts {
+  readonly runtime: Runtime;
+  readonly log: Log;
+}
+
+export interface RunningApp {
+  /** What is listened on, ports as the kernel chose them. */
+  readonly listening: readonly { readonly host: string; readonly port: number }[];
+  /** Stops listening, answers what is in flight within config.shutdownMs, ends every connection. */
+  stop(): Promise<void>;
+}
+
+const setLimits: BootstrapLimits = {
+  attemptMs: defaults.upstreamAttemptMs.value,
+  maxResends: defaults.upstreamResends.value,
+  lookUpMs: defaults.queryTimeoutMs.value,
+};
+
+const serverLimits: ServerLimits = {
+  connection: {
+    dialMs: defaults.upstreamConnectMs.value,
+    idleMs: defaults.upstreamIdleMs.value,
+    maxTakenIds: defaults.upstreamInFlight.value,
+    maxUnsentOctets: defaults.upstreamUnsentOctets.value,
+    maxUnsolicited: defaults.upstreamUnsolicited.value,
+  },
+  maxConnections: defaults.upstreamConnections.value,
+  redialMs: defaults.upstreamRedialMs.value,
+  minBackOffMs: defaults.upstreamBackoffFirstMs.value,
+  maxBackOffMs: defaults.upstreamBackoffMaxMs.value,
+};
+
+/** How long TCP clients have to take their last answers, once these are written. */
+const LAST_WRITES_MS = 200;
+
+/** Starts fdns. Rejects with UsageError or an Error that an operator can act on; nothing is left open then. */
+export async function start(config: Config, { runtime, log }: AppParts): Promise<RunningApp> {
+  const { clock, random } = runtime;
+  const roots = loadTrustedRoots(config.ca);
+  const server: Omit<ServerParts, "lookUp"> = {
+    clock,
+    random,
+    log,
+    trust: runtime.trustAnchors(roots.pem),
+    dialTls: runtime.dialTls,
+    limits: serverLimits,
+  };
+  const bootstrap = bootstrapLookUp(config.bootstrap, server, setLimits);
+  const upstreams = new UpstreamSet(config.upstreams, { ...server, lookUp: bootstrap.lookUp }, setLimits);
+  const resolver = new Resolver({
+    clock,
+    upstreams,
+    access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
+    queryTimeoutMs: config.queryTimeoutMs,
+    maxInFlight: config.maxInFlight,
+    maxUdpOctets: config.maxUdpOctets,
+  });
+  const clients = new TcpClients({
+    clock,
+    limits: {
+      idleMs: config.tcpIdleMs,
+      maxConnections: config.tcpMaxConnections,
+      maxPerClient: config.tcpMaxPerClient,
+      maxPending: defaults.tcpMaxPending.value,
+      maxUnsentOctets: defaults.tcpMaxUnsentOctets.value,
+    },
+    onQuery: resolver.handle,
+    onRefusing: (limit) => log.warn(`refusing TCP connections: ${limit} are open`),
+  });
+  const { engine, whyNotBatched } = await runtime.udpEngine(config.udpEngine);
+  const listeners = new Listeners({
+    runtime,
+    clock,
+    log,
+    engine,
+    maxUdpOctets: config.maxUdpOctets,
+    followMs: defaults.followMs.value,
+    onQuery: resolver.handle,
+    clients,
+  });
+  try {
+    await listeners.open(config.listen);
+  } catch (error) {
+    throw error instanceof BindError ? new Error(bindAdvice(error)) : error;
+  }
+  upstreams.warm();
+  log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
+    upstreams: config.upstreams.map(({ text }) => text).join(", "),
+    chosenBy: config.defaultUpstreams ? "default" : "configuration",
+    roots: roots.origin,
+    udpEngine: engine.name,
+    udpEngineReason: whyNotBatched,
+    udpReceiveBufferOctets: listeners.receiveBufferOctets || undefined,
+    runtime: runtime.description,
+  });
+  return {
+    listening: listeners.bound,
+    async stop() {
+      resolver.stop();
+      const clientsGone = clients.stop();
+      await upstreams.stop(config.shutdownMs);
+      await bootstrap.stop();
+      listeners.close();
+      clock.after(LAST_WRITES_MS, () => clients.closeAll());
+      await clientsGone;
+    },
+  };
+}
+
+/** What an operator can do about an address that could not be bound. */
+function bindAdvice(error: BindError): string {
+  switch (error.reason) {
+    case "in-use":
+      return `${error.message}; see what holds it with: ss -lntup`;
+    case "not-permitted":
+      return `${error.message}; ${LOW_PORT_ADVICE}`;
+    default:
+      return error.message;
+  }
+}
+
+/** In the order of what is safe: a file capability on this executable would be everyone's (it can be run as an interpreter). */
+const LOW_PORT_ADVICE =
+  "to get the right: run it by systemd with AmbientCapabilities=CAP_NET_BIND_SERVICE, " +
+  "or allow it to all with: sysctl net.ipv4.ip_unprivileged_port_start=53, " +
+  "or last: setcap cap_net_bind_service=ep FILE, which hands the right to every local user, " +
+  "since with BUN_BE_BUN=1 the file runs any program";

@@ -1,0 +1,130 @@
+/**
+ * Byte streams over node:net and node:tls, which Bun and Deno both have. One wrapper for TCP and TLS: what differs
+ * between them ends with the handshake (tls-dial.ts).
+ */
+
+import * as net from "node:net";
+import {
+  type AcceptedStream,
+  BindError,
+  type BindFailure,
+  type ByteStream,
+  type SocketAddress,
+  type StreamHandler,
+  type TcpListener,
+  type TcpListenOptions,
+} from "./runtime.ts";
+import { isWildcard } from "./sockaddr.ts";
+
+/** Connections the kernel holds until they are accepted; net.core.somaxconn lowers it where it is less. */
+const BACKLOG = 1024;
+
+export class NodeStream implements ByteStream {
+  readonly #socket: net.Socket;
+  #unsentOctets = 0;
+  #handler: StreamHandler | undefined;
+  #cause: Error | undefined;
+
+  /** Handlers are called from the next turn on; handle() must be called in this one. */
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (octets: Uint8Array) => this.#handler?.onOctets(octets));
+    socket.on("end", () => this.#handler?.onEnd());
+    socket.on("error", (error) => {
+      this.#cause = error;
+    });
+    socket.on("close", () => {
+      const handler = this.#handler;
+      this.#handler = undefined;
+      handler?.onClose(this.#cause);
+    });
+  }
+
+  handle(handler: StreamHandler): void {
+    this.#handler = handler;
+  }
+
+  get unsentOctets(): number {
+    return this.#unsentOctets;
+  }
+
+  write(octets: Uint8Array): void {
+    this.#unsentOctets += octets.length;
+    this.#socket.write(octets, () => {
+      this.#unsentOctets -= octets.length;
+      if (this.#unsentOctets === 0) this.#handler?.onDrain();
+    });
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(cause?: Error): void {
+    if (cause !== undefined) this.#cause = cause;
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+}
+
+class Accepted extends NodeStream implements AcceptedStream {
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+
+  constructor(socket: net.Socket) {
+    super(socket);
+    this.remote = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+    this.local = { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+  }
+}
+
+/**
+ * Listens for TCP. Half-closed clients are served (allowHalfOpen): a stub may send its query and shut down its side
+ * before the answer is known, so whoever handles the stream must end it.
+ */
+export function listenTcp(options: TcpListenOptions): Promise<TcpListener> {
+  const { address } = options;
+  const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
+    const stream = new Accepted(socket);
+    const handler = options.onConnection(stream);
+    if (handler === undefined) stream.destroy();
+    else stream.handle(handler);
+  });
+  return new Promise((resolve, reject) => {
+    listener.once("error", (error) => reject(bindError(error, address)));
+    listener.listen(
+      { host: address.host, port: address.port, backlog: BACKLOG, ipv6Only: address.host.includes(":") },
+      () => {
+        listener.removeAllListeners("error");
+        listener.on("error", options.onFault);
+        const bound = listener.address() as net.AddressInfo;
+        resolve({ address: { host: address.host, port: bound.port }, close: () => listener.close() });
+      },
+    );
+  });
+}
+
+const BIND_FAILURES: Readonly<Record<string, BindFailure>> = {
+  EADDRINUSE: "in-use",
+  EACCES: "not-permitted",
+  EPERM: "not-permitted",
+  EADDRNOTAVAIL: "no-such-address",
+  EAFNOSUPPORT: "no-such-family",
+  EINVAL: "no-such-address",
+};
+
+/** An error of listen(2) or bind(2) as the runtimes report it, in the form callers decide on. */
+export function bindError(error: Error, address: SocketAddress): BindError {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const family = isWildcard(address.host) ? "no-such-family" : "no-such-address";
+  const reason = BIND_FAILURES[code] ?? "other";
+  return new BindError(reason === "no-such-address" ? family : reason, error.message, { cause: error });
+}

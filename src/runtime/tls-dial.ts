@@ -1,0 +1,101 @@
+/**
+ * TLS to an upstream, always through node:tls: on Bun before 1.4 its own API accepted any certificate for any name
+ * (oven-sh/bun#33755), and one path is one path to audit.
+ *
+ * Every connection is checked the same way, whatever the environment says: the roots are passed explicitly, so
+ * SSL_CERT_FILE, NODE_EXTRA_CA_CERTS and the like change nothing, and NODE_TLS_REJECT_UNAUTHORIZED is overruled.
+ */
+
+import * as tls from "node:tls";
+import {
+  type ByteStream,
+  type PeerLeaf,
+  type StreamHandler,
+  type TlsDialOptions,
+  type TrustAnchors,
+  UNVERIFIED,
+} from "./runtime.ts";
+import { NodeStream } from "./streams.ts";
+
+/** RFC 9325, 3.1.1: nothing below 1.2. */
+const MIN_VERSION = "TLSv1.2";
+
+const isDeno = "Deno" in globalThis;
+
+/** Parses the roots once; the context is shared by every connection that trusts them. @throws if one does not parse. */
+export function trustAnchors(pem: readonly string[]): TrustAnchors {
+  if (pem.length === 0) throw new Error("no trusted certificate"); // an empty list would mean the runtime's defaults
+  return { pem, context: tls.createSecureContext({ ca: [...pem], minVersion: MIN_VERSION }) };
+}
+
+/** Starts connecting at once. Until onSecure nothing may be written; a refused peer ends in onClose with the reason. */
+export function dialTls(options: TlsDialOptions): ByteStream {
+  let refusal: Error | undefined;
+  let checked = false;
+  const socket = tls.connect({
+    host: options.address.host,
+    port: options.address.port,
+    // SNI carries names only (RFC 6066, 3); "" keeps the address out of it.
+    servername: options.adn ?? "",
+    secureContext: options.trust.context as tls.SecureContext,
+    minVersion: MIN_VERSION,
+    rejectUnauthorized: true,
+    ALPNProtocols: [...options.alpn],
+    ...(options.session === undefined ? {} : { session: Buffer.from(options.session) }),
+    checkServerIdentity: (_name: string, certificate: tls.PeerCertificate) => {
+      checked = true;
+      refusal = checkLeaf(options, certificate);
+      return refusal;
+    },
+  });
+  const stream = new NodeStream(socket);
+  stream.handle(isDeno ? tellingApart(options.handler) : options.handler);
+  socket.on("session", (session: Uint8Array) => options.onSession(session));
+  socket.on("secureConnect", () => {
+    // Two belts: the runtime says the chain passed, and our own check was called and said nothing.
+    if (refusal !== undefined) stream.destroy(refusal);
+    else if (!socket.authorized || !checked) stream.destroy(unauthorized(socket));
+    else options.onSecure(outcome(socket));
+  });
+  return stream;
+}
+
+function checkLeaf(options: TlsDialOptions, certificate: tls.PeerCertificate): Error | undefined {
+  if (certificate?.raw === undefined) return new Error("the certificate could not be read");
+  const leaf: PeerLeaf = {
+    raw: certificate.raw,
+    subjectAltName: certificate.subjectaltname,
+    notAfterMs: Date.parse(certificate.valid_to),
+  };
+  const name = options.adn ?? options.address.host;
+  return options.checkLeaf(leaf) ?? tls.checkServerIdentity(name, certificate);
+}
+
+function unauthorized(socket: tls.TLSSocket): Error {
+  return socket.authorizationError instanceof Error
+    ? socket.authorizationError
+    : new Error(`the certificate was not verified${socket.authorizationError ? `: ${socket.authorizationError}` : ""}`);
+}
+
+function outcome(socket: tls.TLSSocket) {
+  return {
+    protocol: socket.getProtocol() ?? "unknown",
+    cipher: socket.getCipher()?.name ?? "unknown",
+    alpn: socket.alpnProtocol || undefined,
+    // Deno resumes on its own and always says false.
+    resumed: isDeno ? undefined : socket.isSessionReused(),
+  };
+}
+
+/** Deno gives UNABLE_TO_VERIFY_LEAF_SIGNATURE for an untrusted issuer, wrong dates and a wrong key usage alike. */
+function tellingApart(handler: StreamHandler): StreamHandler {
+  return {
+    onOctets: (octets) => handler.onOctets(octets),
+    onEnd: () => handler.onEnd(),
+    onDrain: () => handler.onDrain(),
+    onClose: (cause) => {
+      const ambiguous = (cause as NodeJS.ErrnoException | undefined)?.code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+      handler.onClose(ambiguous ? Object.assign(new Error(cause!.message, { cause }), { code: UNVERIFIED }) : cause);
+    },
+  };
+}

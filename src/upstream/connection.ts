@@ -1,0 +1,278 @@
+/**
+ * One DNS over TLS connection (RFC 7858): many queries at once, answers in any order, one TLS write a turn.
+ *
+ *   dialling --authenticated--> ready --close()--> retiring (answers what is in flight) --> closed
+ *        \________________________\____________________any failure______________________/
+ *
+ * Queries may be given to it while it is dialling; they are held here, outside the TLS library, so that not one octet
+ * of them can leave before the server has proved who it is.
+ */
+
+import type { ByteStream, Clock, Random, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
+import { FrameReader } from "../wire/frame.ts";
+import { sameQuestion } from "../wire/name.ts";
+import { readUint16 } from "../wire/octets.ts";
+import { HEADER_OCTETS, OPCODE_MASK, QR, RCODE } from "../wire/protocol.ts";
+import { ResponseLayout } from "../wire/response.ts";
+import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-query.ts";
+import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
+import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
+import { IdTable } from "./id-table.ts";
+
+/** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
+export interface ConnectionLimits {
+  readonly dialMs: number;
+  readonly idleMs: number;
+  /** Queries in flight, and given-up ones whose IDs are still in quarantine. */
+  readonly maxTakenIds: number;
+  readonly maxUnsentOctets: number;
+  /** Frames that answer nothing, after which the server is not worth listening to. */
+  readonly maxUnsolicited: number;
+}
+
+/** Who owns the connection and hears of it. */
+export interface ConnectionOwner {
+  onReady(connection: DotConnection, outcome: TlsOutcome): void;
+  /** Octets and layout are valid during the call only. */
+  onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void;
+  /** The answer to this exchange came and is of no use. */
+  onMalformed(exchange: Exchange, error: UpstreamError): void;
+  /** The connection is gone; `unanswered` are the owner's again. */
+  onClosed(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void;
+}
+
+export interface ConnectionParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: ConnectionLimits;
+  readonly owner: ConnectionOwner;
+  /** Starts the dialling; the two callbacks are for the TLS handshake, the handler for everything else. */
+  readonly dial: (onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => ByteStream;
+}
+
+/** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
+const FIRST_ROOM_OCTETS = 1024;
+const NO_ROOM = new Uint8Array(0);
+
+export class DotConnection implements Carrier {
+  readonly #parts: ConnectionParts;
+  readonly #ids: IdTable;
+  readonly #frames = new FrameReader();
+  readonly #layout = new ResponseLayout();
+  readonly #stream: ByteStream;
+  #state: "dialling" | "ready" | "retiring" | "closed" = "dialling";
+  /** Queries of this turn, or of the time before the handshake was done: room[0, roomOctets) is to be written. */
+  #room = NO_ROOM;
+  #roomOctets = 0;
+  #lastWriteOctets = 0;
+  #flushDue = false;
+  #unsolicited = 0;
+  #cancelDial: () => void;
+  #cancelIdle: (() => void) | undefined;
+  /** Why we ended it, when we did. */
+  #reason: UpstreamError | undefined;
+
+  /** Answers received; a connection that answered and then ended is not at fault (RFC 7766, 6.2.4). */
+  answered = 0;
+  /** When octets last arrived, on the clock's nowMs. */
+  lastHeardMs: number;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+    this.#ids = new IdTable(parts.random);
+    this.lastHeardMs = parts.clock.nowMs();
+    this.#cancelDial = parts.clock.after(parts.limits.dialMs, () =>
+      this.#fail(new UpstreamError("connect", `no connection within ${parts.limits.dialMs} ms`)),
+    );
+    this.#stream = parts.dial((outcome) => this.#onSecure(outcome), {
+      onOctets: (octets) => this.#onOctets(octets),
+      onEnd: () => this.#stream.destroy(),
+      onDrain: () => {},
+      onClose: (cause) => this.#onClose(cause),
+    });
+  }
+
+  get inFlight(): number {
+    return this.#ids.inFlight;
+  }
+
+  get ready(): boolean {
+    return this.#state === "ready";
+  }
+
+  /** Whether it takes one more query. */
+  get accepts(): boolean {
+    if (this.#state !== "dialling" && this.#state !== "ready") return false;
+    const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
+    return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#roomOctets < maxUnsentOctets;
+  }
+
+  /** Takes the exchange; only when `accepts`. */
+  send(exchange: Exchange): void {
+    const id = this.#ids.take(exchange);
+    exchange.carrier = this;
+    exchange.upstreamId = id;
+    exchange.sentMs = this.#parts.clock.nowMs();
+    this.#reserve();
+    this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, id, exchange.query);
+    this.#scheduleFlush();
+  }
+
+  /** Forgets the exchange; its late answer will be dropped. */
+  cancel(exchange: Exchange): void {
+    exchange.carrier = undefined;
+    this.#ids.quarantine(exchange.upstreamId);
+    this.#afterSettling();
+  }
+
+  /** Takes no more queries, and ends once those in flight are answered. */
+  retire(): void {
+    if (this.#state === "dialling") this.#fail(new UpstreamError("closed", "not needed any more"));
+    else if (this.#state === "ready") {
+      this.#state = "retiring";
+      this.#afterSettling();
+    }
+  }
+
+  /** Ends it now; what is in flight goes back to the owner with this error. */
+  abort(error: UpstreamError): void {
+    this.#fail(error);
+  }
+
+  /** Makes room for one more query in this turn's write. */
+  #reserve(): void {
+    const wanted = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
+    if (this.#room.length >= wanted) return;
+    const larger = new Uint8Array(Math.max(wanted, this.#room.length * 2, this.#lastWriteOctets, FIRST_ROOM_OCTETS));
+    larger.set(this.#room.subarray(0, this.#roomOctets));
+    this.#room = larger;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushDue || this.#state === "dialling") return;
+    this.#flushDue = true;
+    this.#parts.clock.endOfTurn(this.#flush);
+  }
+
+  /** One TLS record, one write for all queries of the turn: the main reason why a query costs so little. */
+  readonly #flush = (): void => {
+    this.#flushDue = false;
+    if (this.#roomOctets === 0 || this.#state === "closed") return;
+    this.#stopIdling();
+    this.#lastWriteOctets = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
+    const written = this.#room.subarray(0, this.#roomOctets);
+    this.#room = NO_ROOM; // the stream owns it now
+    this.#roomOctets = 0;
+    this.#stream.write(written);
+  };
+
+  #onSecure(outcome: TlsOutcome): void {
+    if (this.#state !== "dialling") return;
+    const refusal = checkOutcome(outcome);
+    if (refusal !== undefined) {
+      this.#fail(new UpstreamError("authentication", refusal.message));
+      return;
+    }
+    this.#cancelDial();
+    this.#state = "ready";
+    this.lastHeardMs = this.#parts.clock.nowMs();
+    this.#parts.owner.onReady(this, outcome);
+    this.#flush();
+    this.#afterSettling();
+  }
+
+  #onOctets(octets: Uint8Array): void {
+    if (this.#state === "closed") return;
+    this.lastHeardMs = this.#parts.clock.nowMs();
+    this.#frames.push(octets, this.#onFrame);
+    this.#afterSettling();
+  }
+
+  readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
+    if (length < HEADER_OCTETS) {
+      this.#fail(new UpstreamError("closed", `it sent a frame of ${length} octets, which is no DNS message`));
+      return false;
+    }
+    const id = readUint16(octets, start);
+    const exchange = this.#ids.find(id);
+    const layout = this.#layout;
+    const wellFormed = layout.scan(octets, start, length);
+    if (exchange === undefined || !answers(exchange, octets, start, layout)) {
+      // The late answer to a query given up is expected; anything else answers nothing that was asked.
+      if (exchange === undefined && this.#ids.endQuarantine(id)) return true;
+      if (++this.#unsolicited <= this.#parts.limits.maxUnsolicited) return true;
+      this.#fail(new UpstreamError("closed", `it sent ${this.#unsolicited} frames that answer nothing that was asked`));
+      return false;
+    }
+    exchange.carrier = undefined;
+    if (wellFormed) {
+      this.#ids.release(id);
+      this.answered++;
+      this.#parts.owner.onResponse(exchange, octets, start, layout);
+    } else {
+      this.#ids.quarantine(id);
+      this.#parts.owner.onMalformed(exchange, new UpstreamError("malformed", "its answer is malformed"));
+    }
+    return this.#state !== "closed";
+  };
+
+  /** Nothing in flight: a retiring connection ends, a ready one ends after a while (idle ones die unnoticed). */
+  #afterSettling(): void {
+    if (this.#ids.inFlight > 0 || this.#roomOctets > 0) return;
+    if (this.#state === "retiring") this.#fail(new UpstreamError("closed", "closed by fdns"));
+    else if (this.#state === "ready" && this.#cancelIdle === undefined) {
+      this.#cancelIdle = this.#parts.clock.after(this.#parts.limits.idleMs, () => {
+        this.#fail(new UpstreamError("closed", "idle"));
+      });
+    }
+  }
+
+  #stopIdling(): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+  }
+
+  #fail(error: UpstreamError): void {
+    if (this.#state === "closed") return;
+    this.#reason = error;
+    this.#stream.destroy();
+    this.#finish(error);
+  }
+
+  /** The stream ended by itself. */
+  #onClose(cause: Error | undefined): void {
+    if (this.#state === "closed") return;
+    const authenticated = this.#state !== "dialling";
+    if (authenticated) {
+      this.#finish(
+        new UpstreamError("closed", cause === undefined ? "it closed the connection" : describeFailure(cause)),
+      );
+    } else {
+      const code = cause === undefined || isNetworkFailure(cause) ? "connect" : "authentication";
+      this.#finish(new UpstreamError(code, describeFailure(cause), { cause }));
+    }
+  }
+
+  #finish(error: UpstreamError): void {
+    this.#state = "closed";
+    this.#cancelDial();
+    this.#stopIdling();
+    this.#room = NO_ROOM;
+    this.#roomOctets = 0;
+    const unanswered = this.#ids.drain();
+    for (const exchange of unanswered) exchange.carrier = undefined;
+    this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);
+  }
+}
+
+/** Whether the octets are a response to what was asked: QR, a standard query, and the question itself. */
+function answers(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
+  const flags = octets[start + 2]!;
+  if ((flags & QR) === 0 || (flags & OPCODE_MASK) !== 0) return false;
+  const { question, questionOctets } = exchange.query;
+  if (layout.questionOctets === questionOctets) {
+    return sameQuestion(octets, start + HEADER_OCTETS, question, 0, questionOctets);
+  }
+  // Servers that could not read or would not serve the query answer with a bare header.
+  return layout.questionOctets === 0 && layout.rcode !== RCODE.NOERROR && layout.bodyOctets === HEADER_OCTETS;
+}

@@ -1,0 +1,71 @@
+/** One question on its way to the upstreams and back, and the ways that can fail. */
+
+import { Query } from "../wire/query.ts";
+import type { ResponseLayout } from "../wire/response.ts";
+
+/** Stable codes of what goes wrong with an upstream; log lines and Extended DNS Errors follow from them. */
+export type UpstreamErrorCode =
+  /** No connection: refused, unreachable, or not within the bound. */
+  | "connect"
+  /** The handshake failed, or the server could not be authenticated. Not one octet of a query was sent. */
+  | "authentication"
+  /** No answer within the bound. */
+  | "timeout"
+  /** The connection ended before the answer. */
+  | "closed"
+  /** What came cannot be the answer: not DNS, or a complaint about fdns' own query. */
+  | "malformed"
+  /** More queries in flight, or more octets queued, than the bounds allow. */
+  | "overloaded"
+  /** The host name of the upstream has no known address yet. */
+  | "unresolved"
+  /** fdns is stopping. */
+  | "stopping";
+
+export class UpstreamError extends Error {
+  readonly code: UpstreamErrorCode;
+  constructor(code: UpstreamErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UpstreamError";
+    this.code = code;
+  }
+}
+
+/** Who has an exchange in flight; told to forget it when its time is over. */
+export interface Carrier {
+  cancel(exchange: Exchange): void;
+}
+
+/**
+ * A query with the state of its attempts. Reused: begin() resets what the upstreams keep here. Exactly one of
+ * onResponse() and onFailure() is called for each begin().
+ */
+export abstract class Exchange {
+  readonly query = new Query();
+  /** When the client gives up, on the clock's nowMs. */
+  deadlineMs = 0;
+  /** When the attempt now under way is given up. */
+  attemptEndsMs = 0;
+  /** When it was last written to a connection. */
+  sentMs = 0;
+  /** Servers of the set that were tried, in no order. */
+  readonly triedServers: unknown[] = [];
+  /** How often it was sent once more because a connection died under it. */
+  resends = 0;
+  /** The connection that carries it, and under which ID. */
+  carrier: Carrier | undefined = undefined;
+  upstreamId = 0;
+
+  begin(deadlineMs: number): void {
+    this.deadlineMs = deadlineMs;
+    this.attemptEndsMs = deadlineMs;
+    this.sentMs = 0;
+    this.triedServers.length = 0;
+    this.resends = 0;
+    this.carrier = undefined;
+  }
+
+  /** The response; its octets and layout are valid during the call only. */
+  abstract onResponse(octets: Uint8Array, start: number, layout: ResponseLayout): void;
+  abstract onFailure(error: UpstreamError): void;
+}

@@ -1,0 +1,44 @@
+/** Names as octets: labels of 0 to 63 octets behind a length octet, ended by the root's zero, or by a pointer (RFC 1035, 4.1.4). */
+
+import { HEADER_OCTETS, MAX_NAME_OCTETS } from "./protocol.ts";
+
+/**
+ * The offset behind the name at `at`, or -1 if it is malformed or runs past `end`. A pointer ends a name; it must
+ * point backwards, at nothing before the first octet behind the header (`messageStart` + 12). What it points at is
+ * not followed: names of records are never read, only stepped over.
+ */
+export function skipName(octets: Uint8Array, at: number, end: number, messageStart: number): number {
+  const first = at;
+  while (at < end) {
+    const length = octets[at]!;
+    if (length === 0) return at + 1 - first > MAX_NAME_OCTETS ? -1 : at + 1;
+    if (length >= 0xc0) {
+      if (at + 2 > end) return -1;
+      const target = messageStart + (((length & 0x3f) << 8) | octets[at + 1]!);
+      return target < messageStart + HEADER_OCTETS || target >= at ? -1 : at + 2;
+    }
+    if (length > 63) return -1;
+    at += 1 + length;
+  }
+  return -1;
+}
+
+/** ASCII upper case to lower (RFC 4343); label lengths are below "A", so whole names can be folded octet by octet. */
+export function fold(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+}
+
+/**
+ * Whether two uncompressed questions (name, type, class) of `length` octets ask the same: names without regard to
+ * case (RFC 4343), type and class exactly (folded, type 65 would equal type 97).
+ */
+export function sameQuestion(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
+  const nameOctets = length - 4;
+  for (let i = 0; i < nameOctets; i++) {
+    const x = a[aAt + i]!;
+    const y = b[bAt + i]!;
+    if (x !== y && fold(x) !== fold(y)) return false;
+  }
+  for (let i = nameOctets; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
+}

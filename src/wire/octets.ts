@@ -1,0 +1,18 @@
+/** Two-octet numbers in network order, and copying. */
+
+export function readUint16(octets: Uint8Array, at: number): number {
+  return (octets[at]! << 8) | octets[at + 1]!;
+}
+
+export function writeUint16(octets: Uint8Array, at: number, value: number): void {
+  octets[at] = (value >> 8) & 0xff;
+  octets[at + 1] = value & 0xff;
+}
+
+/** Above this, making a view and letting the runtime copy is cheaper than a loop. */
+const LOOP_OCTETS = 512;
+
+export function copyOctets(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
+  if (length > LOOP_OCTETS) to.set(from.subarray(fromAt, fromAt + length), toAt);
+  else for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
+}

@@ -1,0 +1,126 @@
+/** Reading a query: what a stub sent us, checked octet by octet, kept as numbers and as the octets of its question. */
+
+import { skipName } from "./name.ts";
+import { readUint16 } from "./octets.ts";
+import {
+  AD,
+  CD,
+  HEADER_OCTETS,
+  MAX_NAME_OCTETS,
+  MAX_QUESTION_OCTETS,
+  MIN_UDP_OCTETS,
+  OPCODE_MASK,
+  OPT_OCTETS,
+  QR,
+  RCODE,
+  RD,
+  TYPE,
+} from "./protocol.ts";
+
+/** The verdict on octets that deserve no response: no header, or themselves a response (answering one makes loops). */
+export const DROP = -1;
+
+/** One query. Objects are reused: parse() overwrites every field. */
+export class Query {
+  id = 0;
+  /** The opcode in place, as in header octet 2. */
+  opcodeBits = 0;
+  rd = false;
+  cd = false;
+  ad = false;
+  qtype = 0;
+  qclass = 0;
+  /** The question in wire form, the client's case kept; `questionOctets` of it count, 0 when none could be read. */
+  readonly question = new Uint8Array(MAX_QUESTION_OCTETS);
+  questionOctets = 0;
+  /** Whether an OPT came with it; the rest of these mean nothing without. */
+  hasEdns = false;
+  ednsVersion = 0;
+  /** What the client can take over UDP, at least 512 (RFC 6891, 6.2.3). */
+  udpPayloadSize = MIN_UDP_OCTETS;
+  dnssecOk = false;
+
+  /**
+   * Reads the message at octets[start, start + length). Returns NOERROR if it is a well-formed standard query, the
+   * RCODE to answer with if it is not, or DROP. Octets behind the last counted record are ignored, and never sent on.
+   */
+  parse(octets: Uint8Array, start: number, length: number): number {
+    this.questionOctets = 0;
+    this.hasEdns = false;
+    this.ednsVersion = 0;
+    this.udpPayloadSize = MIN_UDP_OCTETS;
+    this.dnssecOk = false;
+    if (length < HEADER_OCTETS) return DROP;
+    const flags = octets[start + 2]!;
+    if ((flags & QR) !== 0) return DROP;
+    const moreFlags = octets[start + 3]!;
+    this.id = readUint16(octets, start);
+    this.opcodeBits = flags & OPCODE_MASK;
+    this.rd = (flags & RD) !== 0;
+    this.ad = (moreFlags & AD) !== 0;
+    this.cd = (moreFlags & CD) !== 0;
+    if (this.opcodeBits !== 0) return RCODE.NOTIMP;
+    // RFC 9619: a standard query has exactly one question.
+    if (octets[start + 4] !== 0 || octets[start + 5] !== 1) return RCODE.FORMERR;
+    const end = start + length;
+    const behind = this.#readQuestion(octets, start + HEADER_OCTETS, end);
+    if (behind < 0) return RCODE.FORMERR;
+    if (!this.#readRecords(octets, behind, end, start)) return RCODE.FORMERR;
+    return this.hasEdns && this.ednsVersion > 0 ? RCODE.BADVERS : RCODE.NOERROR;
+  }
+
+  /** Copies the question. Returns the offset behind it, or -1. Nothing stands before it to point at, so a pointer is malformed. */
+  #readQuestion(octets: Uint8Array, at: number, end: number): number {
+    const question = this.question;
+    let n = 0;
+    for (;;) {
+      if (at >= end) return -1;
+      const label = octets[at]!;
+      if (label > 63 || n + 1 + label > MAX_NAME_OCTETS || at + 1 + label > end) return -1;
+      for (const stop = at + label; at <= stop; ) question[n++] = octets[at++]!;
+      if (label === 0) break;
+    }
+    if (at + 4 > end) return -1;
+    this.qtype = readUint16(octets, at);
+    this.qclass = readUint16(octets, at + 2);
+    for (const stop = at + 4; at < stop; ) question[n++] = octets[at++]!;
+    this.questionOctets = n;
+    return at;
+  }
+
+  /** Steps over the other records and reads the OPT. False if one is malformed or there is more than one OPT. */
+  #readRecords(octets: Uint8Array, at: number, end: number, start: number): boolean {
+    let beforeAdditional = readUint16(octets, start + 6) + readUint16(octets, start + 8);
+    let records = beforeAdditional + readUint16(octets, start + 10);
+    for (; records > 0; records--, beforeAdditional--) {
+      const owner = at;
+      at = skipName(octets, at, end, start);
+      if (at < 0 || at + 10 > end) return false;
+      const type = readUint16(octets, at);
+      const rdata = at + 10;
+      const behind = rdata + readUint16(octets, at + 8);
+      if (behind > end) return false;
+      if (type === TYPE.OPT) {
+        // One, owned by the root, in the additional section (RFC 6891, 6.1.1).
+        if (this.hasEdns || octets[owner] !== 0 || beforeAdditional > 0) return false;
+        if (!wellFormedOptions(octets, rdata, behind)) return false;
+        this.hasEdns = true;
+        this.udpPayloadSize = Math.max(MIN_UDP_OCTETS, readUint16(octets, at + 2));
+        this.ednsVersion = octets[at + 5]!;
+        this.dnssecOk = (octets[at + 6]! & 0x80) !== 0;
+      }
+      at = behind;
+    }
+    return true;
+  }
+
+  /** Octets of the OPT a response to this query carries, options aside. */
+  get optOctets(): number {
+    return this.hasEdns ? OPT_OCTETS : 0;
+  }
+}
+
+function wellFormedOptions(octets: Uint8Array, at: number, end: number): boolean {
+  while (at + 4 <= end) at += 4 + readUint16(octets, at + 2);
+  return at === end;
+}
