@@ -1,11 +1,18 @@
 /** Callbacks for later, grouped by the millisecond they are due: one timer for all answers of a millisecond, not one each. */
 
+import type { Clock } from "../runtime/runtime.ts";
+
 export class Agenda {
+  readonly #clock: Clock;
   readonly #due = new Map<number, (() => void)[]>();
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #cancels = new Set<() => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   after(ms: number, callback: () => void): void {
-    const at = Math.ceil(performance.now() + ms);
+    const at = Math.ceil(this.#clock.nowMs() + ms);
     const group = this.#due.get(at);
     if (group) {
       group.push(callback);
@@ -13,18 +20,18 @@ export class Agenda {
     }
     const callbacks = [callback];
     this.#due.set(at, callbacks);
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+    const cancel = this.#clock.after(at - this.#clock.nowMs(), () => {
+      this.#cancels.delete(cancel);
       this.#due.delete(at);
       for (const due of callbacks) due();
-    }, at - performance.now());
-    this.#timers.add(timer);
+    });
+    this.#cancels.add(cancel);
   }
 
   /** Forgets everything. */
   clear(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
     this.#due.clear();
   }
 }

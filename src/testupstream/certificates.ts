@@ -3,7 +3,7 @@
  * it costs 13 ms that no other command should pay.
  */
 
-import type { X509Certificate, X509CertificateGenerator } from "@peculiar/x509";
+import type { X509Certificate } from "@peculiar/x509";
 
 export const CERTIFICATES = {
   good: "right in everything",
@@ -45,7 +45,7 @@ export interface CertificateAuthority {
   issue(): Promise<IssuedCertificate>;
 }
 
-type X509 = { X509CertificateGenerator: typeof X509CertificateGenerator } & typeof import("@peculiar/x509");
+type X509 = typeof import("@peculiar/x509");
 
 interface Signer {
   readonly certificate: X509Certificate;
@@ -71,14 +71,14 @@ function newSerialNumber(): string {
   return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("");
 }
 
-async function makeCa(x509: X509, commonName: string, issuer?: Signer): Promise<Signer> {
+async function makeCa(x509: X509, commonName: string, nowMs: number, issuer?: Signer): Promise<Signer> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerialNumber(),
     subject: `CN=${commonName}`,
     issuer: issuer?.certificate.subject ?? `CN=${commonName}`,
-    notBefore: new Date(Date.now() - 60 * DAY_MS),
-    notAfter: new Date(Date.now() + 60 * DAY_MS),
+    notBefore: new Date(nowMs - 60 * DAY_MS),
+    notAfter: new Date(nowMs + 60 * DAY_MS),
     publicKey: keys.publicKey,
     signingKey: (issuer?.keys ?? keys).privateKey,
     signingAlgorithm: SIGNING,
@@ -99,9 +99,9 @@ function alternativeNames(kind: CertificateKind, names: readonly string[]): read
   return names.filter((name) => !isAddress(name)).map((name) => `*.${name.split(".").slice(1).join(".") || name}`);
 }
 
-function validity(kind: CertificateKind): { notBefore: Date; notAfter: Date } {
+function validity(kind: CertificateKind, nowMs: number): { notBefore: Date; notAfter: Date } {
   const days = kind === "expired" ? [-30, -1] : kind === "not-yet-valid" ? [1, 30] : [-1, 30];
-  const [notBefore, notAfter] = days.map((day) => new Date(Date.now() + day * DAY_MS)) as [Date, Date];
+  const [notBefore, notAfter] = days.map((day) => new Date(nowMs + day * DAY_MS)) as [Date, Date];
   return { notBefore, notAfter };
 }
 
@@ -110,6 +110,7 @@ async function issueLeaf(
   kind: CertificateKind,
   names: readonly string[],
   issuer: Signer,
+  nowMs: number,
 ): Promise<IssuedCertificate> {
   const keys = await newKeys();
   const subject = `CN=${kind === "wrong-name" ? "wrong.invalid" : (names[0] ?? "dot.test")}`;
@@ -119,7 +120,7 @@ async function issueLeaf(
     serialNumber: newSerialNumber(),
     subject,
     issuer: selfSigned ? subject : issuer.certificate.subject,
-    ...validity(kind),
+    ...validity(kind, nowMs),
     publicKey: keys.publicKey,
     signingKey: (selfSigned ? keys : issuer.keys).privateKey,
     signingAlgorithm: SIGNING,
@@ -148,17 +149,22 @@ async function issueLeaf(
   };
 }
 
-/** Makes a CA and whatever else the kind needs. `names` are DNS names and addresses. */
-export async function makeAuthority(kind: CertificateKind, names: readonly string[]): Promise<CertificateAuthority> {
+/** Makes a CA and whatever else the kind needs. `names` are DNS names and addresses, `wallMs` tells the time of day. */
+export async function makeAuthority(
+  kind: CertificateKind,
+  names: readonly string[],
+  wallMs: () => number,
+): Promise<CertificateAuthority> {
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
-  const ca = await makeCa(x509, "fdns test CA");
+  const ca = await makeCa(x509, "fdns test CA", wallMs());
   let issuer = ca;
-  if (kind === "wrong-ca") issuer = await makeCa(x509, "fdns test CA");
-  if (kind === "intermediate" || kind === "no-intermediate")
-    issuer = await makeCa(x509, "fdns test intermediate CA", ca);
+  if (kind === "wrong-ca") issuer = await makeCa(x509, "fdns test CA", wallMs());
+  if (kind === "intermediate" || kind === "no-intermediate") {
+    issuer = await makeCa(x509, "fdns test intermediate CA", wallMs(), ca);
+  }
   return {
     caPem: `${ca.certificate.toString("pem")}\n`,
-    issue: () => issueLeaf(x509, kind, names, issuer),
+    issue: () => issueLeaf(x509, kind, names, issuer, wallMs()),
   };
 }

@@ -1,6 +1,6 @@
 /** One connection of the scripted upstream: reads queries, answers them as the scenario says. */
 
-import type { StreamHandler } from "../runtime/runtime.ts";
+import type { Clock, StreamHandler } from "../runtime/runtime.ts";
 import type { SecureStream } from "../runtime/tls-listen.ts";
 import type { Agenda } from "./agenda.ts";
 import type { Behaviour } from "./behaviour.ts";
@@ -23,6 +23,7 @@ export interface Stage {
   readonly responder: Responder;
   readonly random: SeededRandom;
   readonly agenda: Agenda;
+  readonly clock: Clock;
   /** The last query's message. */
   lastQuery: Uint8Array | undefined;
 }
@@ -52,14 +53,15 @@ export class Connection implements StreamHandler {
   #shuffled: HeldAnswer[] = [];
   #ended = false;
   #closed = false;
-  #lastOctetsAt = performance.now();
+  #lastOctetsAtMs: number;
 
   constructor(stream: SecureStream, number: number, stage: Stage) {
     this.#stream = stream;
     this.#number = number;
     this.#stage = stage;
     this.#behaviour = behaviourOfConnection(stage.scenario, number);
-    this.#outbox = new Outbox(stream, stage.random);
+    this.#outbox = new Outbox(stream, stage.random, stage.clock);
+    this.#lastOctetsAtMs = stage.clock.nowMs();
     const { closeIdleMs, resetIdleMs } = this.#behaviour;
     if (closeIdleMs > 0) this.#watchIdle(closeIdleMs, "fin");
     if (resetIdleMs > 0) this.#watchIdle(resetIdleMs, "rst");
@@ -67,7 +69,7 @@ export class Connection implements StreamHandler {
 
   onOctets(octets: Uint8Array): void {
     this.#stage.counters.applicationOctets += octets.length;
-    this.#lastOctetsAt = performance.now();
+    this.#lastOctetsAtMs = this.#stage.clock.nowMs();
     this.#frames.push(octets, this.#onMessage);
     if (this.#stream.unsentOctets > MAX_UNSENT_OCTETS) this.#stream.pause();
   }
@@ -173,10 +175,10 @@ export class Connection implements StreamHandler {
   }
 
   #watchIdle(idleMs: number, how: "fin" | "rst"): void {
-    const leftMs = this.#lastOctetsAt + idleMs - performance.now();
+    const leftMs = this.#lastOctetsAtMs + idleMs - this.#stage.clock.nowMs();
     this.#stage.agenda.after(Math.max(1, leftMs), () => {
       if (this.#closed) return;
-      if (performance.now() - this.#lastOctetsAt >= idleMs) this.#outbox.close(how);
+      if (this.#stage.clock.nowMs() - this.#lastOctetsAtMs >= idleMs) this.#outbox.close(how);
       else this.#watchIdle(idleMs, how);
     });
   }

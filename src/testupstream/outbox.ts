@@ -3,6 +3,7 @@
  * split leave piece by piece, each a TLS write of its own that starts when the one before has left.
  */
 
+import type { Clock } from "../runtime/runtime.ts";
 import type { SecureStream } from "../runtime/tls-listen.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { SeededRandom } from "./random.ts";
@@ -15,6 +16,7 @@ const BEFORE_RESET_MS = 20;
 export class Outbox {
   readonly #stream: SecureStream;
   readonly #random: SeededRandom;
+  readonly #clock: Clock;
   #batch = new Uint8Array(FIRST_BATCH_OCTETS);
   #batchLength = 0;
   #flushing = false;
@@ -23,9 +25,10 @@ export class Outbox {
   #nextPiece = 0;
   #closing: "fin" | "rst" | undefined;
 
-  constructor(stream: SecureStream, random: SeededRandom) {
+  constructor(stream: SecureStream, random: SeededRandom, clock: Clock) {
     this.#stream = stream;
     this.#random = random;
+    this.#clock = clock;
   }
 
   /** True when everything handed over has left. */
@@ -83,7 +86,7 @@ export class Outbox {
   #schedule(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(() => {
+    this.#clock.endOfTurn(() => {
       this.#flushing = false;
       this.#flush();
       this.#closeIfDone();
@@ -99,6 +102,6 @@ export class Outbox {
   #closeIfDone(): void {
     if (!this.#closing || !this.empty) return;
     if (this.#closing === "fin") this.#stream.end();
-    else setTimeout(() => this.#stream.reset(), BEFORE_RESET_MS);
+    else this.#clock.after(BEFORE_RESET_MS, () => this.#stream.reset());
   }
 }

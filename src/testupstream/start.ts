@@ -1,6 +1,7 @@
 /** Starts a scripted upstream inside this process: for `fdns test-upstream`, `fdns demo` and tests. */
 
-import type { SocketAddress } from "../runtime/runtime.ts";
+import { systemClock } from "../runtime/clock.ts";
+import type { Clock, SocketAddress } from "../runtime/runtime.ts";
 import {
   type Admission,
   listenTls,
@@ -47,6 +48,8 @@ export interface TestUpstreamOptions {
   readonly zoneSource?: string;
   readonly scenario?: Scenario;
   readonly seed?: number;
+  /** Default: the host's. */
+  readonly clock?: Clock;
 }
 
 export interface TestUpstream {
@@ -114,10 +117,10 @@ class Wardrobe {
   }
 }
 
-async function openWardrobe(options: TestUpstreamOptions, onRotated: () => void) {
+async function openWardrobe(options: TestUpstreamOptions, clock: Clock, onRotated: () => void) {
   const kind = options.certificate ?? "good";
   const versions = options.tlsVersions ?? { min: "TLSv1.2", max: "TLSv1.3" };
-  const authority = await makeAuthority(kind, options.names ?? DEFAULT_NAMES);
+  const authority = await makeAuthority(kind, options.names ?? DEFAULT_NAMES, clock.wallMs);
   const make = async (): Promise<ServedCertificate> => {
     const issued = await authority.issue();
     const { chainPem, keyPem } = issued;
@@ -143,18 +146,20 @@ export async function startTestUpstream(options: TestUpstreamOptions = {}): Prom
       ? synthesizedAnswers
       : zoneAnswers(parseZone(options.zoneText, options.zoneSource ?? "text"));
   const scenario = options.scenario ?? DEFAULT_SCENARIO;
+  const clock = options.clock ?? systemClock;
   const counters = newCounters();
   const random = seededRandom(options.seed ?? 1);
-  const agenda = new Agenda();
+  const agenda = new Agenda(clock);
   const stage: Stage = {
     scenario,
     counters,
     random,
     agenda,
+    clock,
     responder: new Responder(source, random),
     lastQuery: undefined,
   };
-  const { wardrobe, caPem, spkiPin } = await openWardrobe(options, () => counters.keyRotations++);
+  const { wardrobe, caPem, spkiPin } = await openWardrobe(options, clock, () => counters.keyRotations++);
   const alpn = options.alpn ?? "dot";
 
   function admit(): Admission {

@@ -152,17 +152,23 @@ export function zoneAnswers(zone: Zone): AnswerSource {
     }
   }
 
+  /** Adds what the name has of the type, else its alias. @returns the target of an alias to be followed. */
+  function addRrset(key: string, owner: Owner, qtype: number, into: MessageWriter): Uint8Array | "found" | "nothing" {
+    const sets = zone.get(key) ?? NO_SETS;
+    const type = sets.has(qtype) ? qtype : TYPES.CNAME;
+    const set = sets.get(type);
+    if (!set) return "nothing";
+    for (const rdata of set.rdata) into.record("answer", owner, type, set.ttlSeconds, rdata);
+    return type === qtype ? "found" : set.rdata[0]!;
+  }
+
   function answer(query: Query, into: MessageWriter): number {
     let key = nameKey(query.octets, query.qnameStart, query.qnameEnd);
     let owner: Owner = QNAME_OFFSET;
     for (let link = 0; link <= LONGEST_CHAIN; link++) {
-      const sets = zone.get(key) ?? NO_SETS;
-      const type = sets.has(query.qtype) ? query.qtype : TYPES.CNAME;
-      const set = sets.get(type);
-      if (!set) break;
-      for (const rdata of set.rdata) into.record("answer", owner, type, set.ttlSeconds, rdata);
-      if (type === query.qtype) return RCODE_NOERROR;
-      const target = set.rdata[0]!;
+      const target = addRrset(key, owner, query.qtype, into);
+      if (target === "found") return RCODE_NOERROR;
+      if (target === "nothing") break;
       owner = target;
       key = nameKey(target, 0, target.length);
     }
