@@ -6,7 +6,8 @@
  * connection. The question is sent again every millisecond until then, since nobody tells when the port opens.
  */
 
-import { readFileSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { addressQuery, firstAnswer, freeUdpPort, rcodeOf } from "../test/support/first-answer.ts";
 import { startScriptedUpstream } from "../test/support/scripted-upstream.ts";
@@ -20,7 +21,10 @@ const runs = Number(process.argv[2] ?? 20);
 if (!Number.isInteger(runs) || runs < 1) throw new Error(`RUNS is "${process.argv[2]}"; a number from 1 is allowed`);
 
 const folder = temporaryFolder();
-const upstream = await startScriptedUpstream(folder);
+// A copy, so that the upstream's process shares no page with the one whose memory is counted.
+const upstreamProgram = join(folder, "upstream");
+copyFileSync(executable, upstreamProgram);
+const upstream = await startScriptedUpstream(folder, [], upstreamProgram);
 try {
   const starts: number[] = [];
   for (let run = 0; run < runs; run++) starts.push(await startToFirstAnswer(() => {}));

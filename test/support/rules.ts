@@ -10,8 +10,8 @@ import { importsOf, type Source, withoutComments, withoutStrings } from "./sourc
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   runtime: [],
-  // Addresses are octets.
-  config: ["wire"],
+  // Addresses are octets, and the host has roots to trust.
+  config: ["wire", "runtime"],
   observe: [],
   cache: ["wire"],
   upstream: ["wire"],
