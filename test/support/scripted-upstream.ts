@@ -1,6 +1,7 @@
 /** The executable as scripted upstream (`fdns test-upstream`), as a process of its own. */
 
 import { join } from "node:path";
+import { linesOf } from "./lines.ts";
 import { bareEnvironment, executable } from "./toolchain.ts";
 
 export interface ScriptedUpstream {
@@ -40,15 +41,4 @@ export async function startScriptedUpstream(
       return JSON.parse(last ?? "{}");
     },
   };
-}
-
-/** Lines as they come, without their ends. */
-async function* linesOf(octets: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of octets) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
 }

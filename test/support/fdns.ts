@@ -1,0 +1,112 @@
+/** fdns as a process of its own, in each form in which it is used. */
+
+import { linesOf } from "./lines.ts";
+import { projectRoot } from "./sources.ts";
+import { bareEnvironment, bun, deno, denoPermissions, executable } from "./toolchain.ts";
+
+/** The executable, and the sources on each runtime. */
+export const forms = {
+  executable: [executable],
+  bun: [bun, `${projectRoot}src/main.ts`],
+  deno: [deno, "run", "--quiet", ...denoPermissions, `${projectRoot}src/main.ts`],
+} as const;
+
+export type Form = keyof typeof forms;
+
+export const engines = ["batched", "portable"] as const;
+
+/** Every form with every UDP engine. */
+export const formsAndEngines = (Object.keys(forms) as Form[]).flatMap((form) =>
+  engines.map((engine) => [form, engine] as const),
+);
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: string };
+
+export interface RunningFdns {
+  readonly pid: number;
+  /** The port of its first listener. */
+  readonly port: number;
+  /** What it logged so far. */
+  readonly log: LogLine[];
+  /** Resolves to the first line, past or future, whose message contains the text; rejects after ten seconds. */
+  logged(text: string): Promise<LogLine>;
+  /** Sends SIGTERM and resolves to the exit code. */
+  stop(): Promise<number>;
+  /** For what stop() does not do. */
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<number>;
+}
+
+export interface FdnsOptions {
+  readonly form?: Form;
+  readonly flags: readonly string[];
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  /** Put before the command: ["ip", "netns", "exec", NAME]. */
+  readonly within?: readonly string[];
+}
+
+/** Starts `fdns serve` and waits until it listens. Rejects with what it logged if it ends before. */
+export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
+  const command = [...(options.within ?? []), ...forms[options.form ?? "executable"], ...options.flags];
+  const child = Bun.spawn(command, {
+    cwd: options.cwd ?? projectRoot,
+    env: { ...bareEnvironment(), FDNS_LOG_FORMAT: "json", ...options.env },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const log: LogLine[] = [];
+  const waiting = new Set<() => void>();
+  const reading = (async () => {
+    for await (const line of linesOf(child.stderr)) {
+      log.push(line.startsWith("{") ? JSON.parse(line) : { level: "raw", message: line });
+      for (const look of waiting) look();
+    }
+    for (const look of waiting) look();
+  })();
+  const logged = (text: string): Promise<LogLine> =>
+    new Promise((resolve, reject) => {
+      const settle = (how: () => void) => {
+        waiting.delete(look);
+        clearTimeout(giveUp);
+        how();
+      };
+      const look = () => {
+        const found = log.find(({ message }) => message.includes(text));
+        if (found !== undefined) settle(() => resolve(found));
+        else if (child.exitCode !== null) settle(() => reject(new Error(`fdns ended: ${JSON.stringify(log)}`)));
+      };
+      const giveUp = setTimeout(
+        () => settle(() => reject(new Error(`no line with "${text}" in ${JSON.stringify(log)}`))),
+        10_000,
+      );
+      waiting.add(look);
+      look();
+    });
+  void child.exited.then(() => {
+    for (const look of waiting) look();
+  });
+  try {
+    const { message } = await logged("listening on ");
+    const port = Number(/:(\d+)/.exec(message.replace(/\[[^\]]*\]/g, ""))?.[1]);
+    return {
+      pid: child.pid,
+      port,
+      log,
+      logged,
+      exited: child.exited,
+      kill: (signal) => child.kill(signal),
+      async stop() {
+        child.kill("SIGTERM");
+        const code = await child.exited;
+        await reading;
+        return code;
+      },
+    };
+  } catch (error) {
+    child.kill("SIGKILL");
+    await child.exited;
+    throw error;
+  }
+}
