@@ -1,6 +1,6 @@
 /** Where the programs under test and the tools are, and a way to run one to its end. */
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot } from "./sources.ts";
@@ -10,15 +10,10 @@ export const executable = join(projectRoot, "dist/fdns");
 export const bun = join(projectRoot, "node_modules/.bin/bun");
 export const deno = join(projectRoot, "node_modules/.bin/deno");
 
-/** As in deno.json and the README: what fdns may do under Deno. */
-export const denoPermissions = [
-  "--allow-net",
-  "--allow-env",
-  "--allow-read",
-  "--allow-write",
-  "--allow-ffi",
-  "--allow-sys",
-];
+const { tasks } = JSON.parse(readFileSync(join(projectRoot, "deno.json"), "utf8"));
+
+/** What fdns may do under Deno, as deno.json states it: "--allow-net" and so on. */
+export const denoPermissions: readonly string[] = tasks.start.match(/--allow-\S+/g);
 
 /** A new folder for one test, to be removed by it. */
 export function temporaryFolder(): string {
