@@ -1,13 +1,15 @@
 /** `fdns check`: the configuration alone, as it was understood. Opens no socket. */
 
 import { formatAddressPrefix } from "../config/address-prefix.ts";
-import type { CaSource, Config, UpstreamAddress } from "../config/config.ts";
+import type { Config, UpstreamAddress } from "../config/config.ts";
 import { formatListenAddress } from "../config/listen-address.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
+import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import { formatDuration } from "../config/values.ts";
 import { escapeControls } from "../observe/log.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
+import type { Roots } from "../runtime/trust-store.ts";
 import { type Command, exitCodes } from "./command.ts";
 
 export const check: Command = {
@@ -16,21 +18,21 @@ export const check: Command = {
     { line: "fdns check --upstream 9.9.9.9", meaning: "which name 9.9.9.9 must prove to be" },
     { line: "FDNS_LISTEN=:53 fdns check", meaning: "what the environment adds up to" },
   ],
-  run(args) {
+  async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
     for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
-    writeOut(configReport(config));
-    return Promise.resolve(exitCodes.ok.code);
+    writeOut(configReport(config, loadTrustedRoots(config.ca)));
+    return exitCodes.ok.code;
   },
 };
 
 /** One fact a line, each ended: what fdns would do with this configuration. */
-export function configReport(config: Config): string {
+export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem">): string {
   const lines = [
     ...config.listen.map(listenLine),
     ...config.upstreams.map((upstream) => upstreamLine("upstream", upstream)),
     ...config.bootstrap.map((upstream) => upstreamLine("bootstrap", upstream)),
-    `roots: ${rootsText(config.ca)}`,
+    `roots: ${roots.pem.length} certificates from ${roots.origin}`,
     `allow: loopback, link-local and private addresses${config.allow.map((prefix) => `, ${formatAddressPrefix(prefix)}`).join("")}`,
     `UDP engine: ${config.udpEngine}; answers of at most ${config.maxUdpOctets} octets`,
     `queries: ${config.maxInFlight} in flight, each at most ${formatDuration(config.queryTimeoutMs)}`,
@@ -54,13 +56,4 @@ function upstreamLine(role: string, upstream: UpstreamAddress): string {
   const identity = adn === undefined ? "the address (IP SAN)" : `the name ${adn}`;
   const pins = spkiPins.length === 0 ? "" : ` and one of ${spkiPins.length} pinned keys`;
   return `${role}: ${upstream.text}: port ${port} at ${place}; its certificate must carry ${identity}${pins}`;
-}
-
-function rootsText(ca: CaSource): string {
-  if (ca.kind === "file") return `the certificates in ${ca.path}`;
-  return {
-    default: "the host's store, else the built-in ones",
-    system: "the host's store",
-    bundled: "the built-in ones",
-  }[ca.kind];
 }

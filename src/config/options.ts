@@ -77,7 +77,7 @@ export const serveOptions = {
   allow: list({
     name: "allow",
     valueName: "PREFIX",
-    description: "Who may ask besides loopback, link-local and private addresses, as 198.51.100.0/24",
+    description: "Who may ask besides loopback, link-local and private addresses",
     defaultText: "nobody else",
     parse: parseAddressPrefix,
   }),

@@ -84,7 +84,7 @@ function prettySink({ write }: LogOptions): Sink {
       stderr: stream,
       // Every line is worth its place: no folding of repeated ones, and no blank lines around warnings.
       throttle: 0,
-      defaults: { badge: false },
+      defaults: { badge: false } as object,
       formatOptions: { date: false },
     });
     for (const [level, line] of waiting.splice(0)) console[level](line);
