@@ -10,10 +10,10 @@ export const executable = join(projectRoot, "dist/fdns");
 export const bun = join(projectRoot, "node_modules/.bin/bun");
 export const deno = join(projectRoot, "node_modules/.bin/deno");
 
-const { tasks } = JSON.parse(readFileSync(join(projectRoot, "deno.json"), "utf8"));
+const { scripts } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
 
-/** What fdns may do under Deno, as deno.json states it: "--allow-net" and so on. */
-export const denoPermissions: readonly string[] = tasks.start.match(/--allow-\S+/g);
+/** What fdns may do under Deno, as package.json states it in "start:deno": "--allow-net" and so on. */
+export const denoPermissions: readonly string[] = scripts["start:deno"].match(/--(allow-\S+|no-prompt)/g);
 
 /** A new folder for one test, to be removed by it. */
 export function temporaryFolder(): string {
