@@ -17,6 +17,12 @@ describe("JSON lines", () => {
     ]);
   });
 
+  test("characters that JSON lets through but terminals obey are escaped", () => {
+    const lines: string[] = [];
+    logInto(lines, "json").info("\u007f\u009b2J", { name: "\u2028\u202e\u2066" });
+    expect(lines[0]).toEndWith('"message":"\\u007f\\u009b2J","name":"\\u2028\\u202e\\u2066"}\n');
+  });
+
   test("one line of printable characters whatever comes in", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (message, value) => {
