@@ -27,8 +27,8 @@ import { IncomingMessages, OutgoingMessages } from "./udp-messages.ts";
 
 /** Batches one turn takes at most: about 1 ms of cached answers, so that the rest of the loop is not kept waiting. */
 const BATCHES_PER_TURN = 4;
-/** Turns without a datagram before a polling socket waits. Each costs idle CPU, a signal costs as much as a few. */
-const EMPTY_TURNS = 3;
+/** Turns without a datagram before a polling socket waits: each costs idle CPU, and more than one were no cheaper. */
+const EMPTY_TURNS = 1;
 /** While the kernel's send buffer is full: how soon to offer again, and how often without progress before giving up. */
 const SEND_RETRY_MS = 1;
 const SEND_RETRIES = 50;
