@@ -15,7 +15,7 @@ export const CERTIFICATES = {
   "wrong-ca": "signed by another throw-away CA with the same name",
   "client-only-eku": "extended key usage is client authentication only",
   "rotated-key": "good, with a new key every --rotate-every connections and on SIGHUP",
-  wildcard: "*.test for dot.test: good for the name, not for an address",
+  wildcard: "*.test for dot.test, which TLS libraries refuse right below the top; *.dot.test for a.dot.test is good",
   intermediate: "good, signed by an intermediate CA that is sent along",
   "no-intermediate": "signed by an intermediate CA that is not sent",
 } as const;
@@ -126,7 +126,10 @@ async function issueLeaf(
     signingAlgorithm: SIGNING,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.digitalSignature | (selfSigned ? x509.KeyUsageFlags.keyCertSign : 0),
+        true,
+      ),
       new x509.ExtendedKeyUsageExtension([kind === "client-only-eku" ? CLIENT_AUTH : SERVER_AUTH]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create((selfSigned ? keys : issuer.keys).publicKey),
