@@ -11,6 +11,9 @@ export function openLibc(libraryName: string): Libc {
     setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
     fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    open: { args: ["ptr", "i32"], returns: "i32" },
+    // A long in C; the lower half says all there is to say about reads far below 2 GiB.
+    read: { args: ["i32", "ptr", "u64"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
     recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
     sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
@@ -28,6 +31,8 @@ export function openLibc(libraryName: string): Libc {
     setsockopt: symbols.setsockopt,
     getsockopt: symbols.getsockopt,
     fcntl: symbols.fcntl,
+    open: symbols.open,
+    read: symbols.read,
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,

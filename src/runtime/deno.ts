@@ -10,9 +10,10 @@ declare const Deno: {
 
 type Calls = Pick<
   Libc,
-  "socket" | "bind" | "getsockname" | "setsockopt" | "getsockopt" | "fcntl" | "close" | "sendmmsg"
+  "socket" | "bind" | "getsockname" | "setsockopt" | "getsockopt" | "fcntl" | "open" | "close" | "sendmmsg"
 > & {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
+  read(descriptor: number, into: Uint8Array, room: bigint): number;
   __errno_location(): object | null;
 };
 
@@ -25,6 +26,9 @@ export function openLibc(libraryName: string): Libc {
     setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
     getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
     fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    open: { parameters: ["buffer", "i32"], result: "i32" },
+    // A long in C, as in bun.ts.
+    read: { parameters: ["i32", "buffer", "u64"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
@@ -42,6 +46,8 @@ export function openLibc(libraryName: string): Libc {
     setsockopt: symbols.setsockopt,
     getsockopt: symbols.getsockopt,
     fcntl: symbols.fcntl,
+    open: symbols.open,
+    read: (descriptor, into, room) => symbols.read(descriptor, into, BigInt(room)),
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,

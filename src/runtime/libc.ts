@@ -18,6 +18,10 @@ export interface Libc {
   setsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   fcntl(descriptor: number, command: number, argument: number): number;
+  /** `path` ends with a zero octet. */
+  open(path: Uint8Array, flags: number): number;
+  /** Octets read, 0 at the end, or -1. `room`: octets of `into` that may be written. */
+  read(descriptor: number, into: Uint8Array, room: number): number;
   close(descriptor: number): number;
   /** `headers`: struct mmsghdr, at least `count` of them. Datagrams received, or -1. */
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
@@ -47,6 +51,8 @@ export const IPV6_RECVPKTINFO = 49;
 
 export const F_SETFL = 4;
 export const F_SETOWN = 8;
+export const O_RDONLY = 0;
+export const O_CLOEXEC = 0x80000;
 export const O_NONBLOCK = 0x800;
 /** The kernel sends SIGIO when the descriptor becomes readable. */
 export const O_ASYNC = 0x2000;

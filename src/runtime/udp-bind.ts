@@ -1,5 +1,4 @@
 /** A bound UDP descriptor for the batched engine, with every option it needs, or a BindError that says why not. */
-import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import * as c from "./libc.ts";
 import { BindError, type BindFailure, type SocketAddress } from "./runtime.ts";
@@ -74,27 +73,42 @@ function bindDescriptor(
   if (libc.bind(descriptor, sockaddr, length) === 0) return;
   const errno = libc.errno();
   const shareable = errno === c.EADDRINUSE && isWildcard(address.host);
-  if (!shareable || wildcardHolders(address) > 0) throw failure(address, errno);
+  if (!shareable || wildcardHolders(libc, address) > 0) throw failure(address, errno);
   setOption(libc, descriptor, c.SOL_SOCKET, c.SO_REUSEADDR, 1);
   if (libc.bind(descriptor, sockaddr, length) !== 0) throw failure(address, libc.errno());
   // Two that start at the same moment both come this far.
-  if (wildcardHolders(address) > 1) throw failure(address, c.EADDRINUSE);
+  if (wildcardHolders(libc, address) > 1) throw failure(address, c.EADDRINUSE);
 }
 
 /**
  * Sockets bound to this wildcard and port, from /proc/net/udp or udp6 (proc(5)): after a heading, one line each, with
  * "ADDRESS:PORT" in hexadecimal in the second column. Without /proc every port counts as held.
  */
-function wildcardHolders(address: SocketAddress): number {
+function wildcardHolders(libc: c.Libc, address: SocketAddress): number {
   const isIpv6 = address.host.includes(":");
+  const table = readText(libc, isIpv6 ? "/proc/net/udp6" : "/proc/net/udp");
+  if (table === undefined) return Number.POSITIVE_INFINITY;
   const port = address.port.toString(16).toUpperCase().padStart(4, "0");
   const wanted = `${"0".repeat(isIpv6 ? 32 : 8)}:${port}`;
-  try {
-    const table = readFileSync(isIpv6 ? "/proc/net/udp6" : "/proc/net/udp", "latin1");
-    return table.split("\n").filter((line) => line.trim().split(/\s+/)[1] === wanted).length;
-  } catch {
-    return Number.POSITIVE_INFINITY;
+  return table.split("\n").filter((line) => line.trim().split(/\s+/)[1] === wanted).length;
+}
+
+/** Through the C library, as Deno lets a program read nothing below /proc unless it may do everything. */
+function readText(libc: c.Libc, path: string): string | undefined {
+  const terminated = new Uint8Array(new ArrayBuffer(path.length + 1));
+  new TextEncoder().encodeInto(path, terminated);
+  const descriptor = libc.open(terminated, c.O_RDONLY | c.O_CLOEXEC);
+  if (descriptor < 0) return undefined;
+  const piece = new Uint8Array(new ArrayBuffer(16 * 1024));
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = libc.read(descriptor, piece, piece.length);
+  while (length > 0) {
+    text += decoder.decode(piece.subarray(0, length), { stream: true });
+    length = libc.read(descriptor, piece, piece.length);
   }
+  libc.close(descriptor);
+  return length === 0 ? text : undefined;
 }
 
 /** The index of the interface in "fe80::1%eth0" (or "fe80::1%2"), else 0. */
