@@ -142,8 +142,9 @@ function startHandshake(raw: Socket, handshake: Handshake, options: TlsListenOpt
   tls.on("error", (error) => {
     cause ??= error;
   });
-  tls.on("close", () => {
-    raw.destroy();
+  tls.on("close", () => raw.destroy());
+  // Bun does not close the TLS side when the peer gives up in the middle of a handshake.
+  raw.on("close", () => {
     if (!secure) options.onHandshakeFailure(cause);
   });
   tls.on("secure", () => {
