@@ -35,7 +35,7 @@ export class FrameReader {
     held.set(taken, this.#heldLength);
     this.#heldLength += taken.length;
     const length = (held[0]! << 8) | held[1]!;
-    if (this.#heldLength >= 2 && this.#heldLength === 2 + length) {
+    if (this.#heldLength === 2 + length) {
       this.#heldLength = 0;
       onMessage(held, 2, length);
     }

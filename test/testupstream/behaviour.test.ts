@@ -263,6 +263,18 @@ test("rules choose by name, by query and by connection; later ones win", async (
   expect(await second.next()).toBeUndefined();
 });
 
+test("the first connections fail, the next is served", async () => {
+  const text = JSON.stringify({ rules: [{ connection: "1-2", handshake: "close" }] });
+  const { rules } = parseScenario(text, "inline", []);
+  await connected({}, { scenario: { base: DEFAULT_BEHAVIOUR, rules } });
+  for (const served of [false, true]) {
+    await dot.close();
+    dot = await new DotClient(upstream).secure();
+    expect(dot.socket.authorized && !dot.closed).toBe(served);
+  }
+  expect((await dot.ask("a.test")).rcode).toBe(0);
+});
+
 test("a zone answers instead of the names themselves", async () => {
   await connected({}, { zoneText: "www.test. A 192.0.2.1" });
   expect(hex((await dot.ask("www.test")).message)).toContain("c0000201");

@@ -38,16 +38,21 @@ function rdata(name: string, type: number): string[] {
   return (zone.get(nameKey(owner, 0, owner.length))?.get(type)?.rdata ?? []).map(hex);
 }
 
-/** RCODE and the counts of answer and authority records. */
-function ask(name: string, type: number): number[] {
+/** The answer to a question, its length prefix included. */
+function frameOf(name: string, type: number): Uint8Array {
   const query = new Query();
   const message = queryMessage(1, name, type);
   expect(query.read(message, 0, message.length)).toBe(true);
   const writer = new MessageWriter();
   const none = new Uint8Array(0);
   writer.begin(query, none);
-  writer.finish(query, zoneAnswers(zone).answer(query, writer), 0, none);
-  return [writer.octets[5]! & 15, writer.octets[9]!, writer.octets[11]!];
+  return writer.octets.subarray(0, writer.finish(query, zoneAnswers(zone).answer(query, writer), 0, none));
+}
+
+/** RCODE and the counts of answer and authority records. */
+function ask(name: string, type: number): number[] {
+  const frame = frameOf(name, type);
+  return [frame[5]! & 15, frame[9]!, frame[11]!];
 }
 
 test("each type is read into its RDATA", () => {
@@ -84,6 +89,11 @@ test("answers follow aliases and say what does not exist", () => {
   expect(ask("out.dot.test.", TYPES.A)).toEqual([3, 1, 0]);
   expect(ask("loop.dot.test.", TYPES.A)).toEqual([0, 17, 1]);
   expect(ask("example.", TYPES.A)).toEqual([3, 0, 0]);
+});
+
+test("the SOA of a negative answer lives no longer than its MINIMUM (RFC 2308, 3)", () => {
+  const soa = `${hex(nameFromText("dot.test.", undefined))}00060001`;
+  expect(hex(frameOf("absent.dot.test.", TYPES.A))).toContain(`${soa}0000001e`);
 });
 
 test("IPv6 addresses in every form of text", () => {
