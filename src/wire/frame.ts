@@ -18,16 +18,25 @@ export class FrameReader {
   /** Takes the next octets of the stream; whole messages among them are handed on in place. False if `onFrame` said so. */
   push(chunk: Uint8Array, onFrame: OnFrame): boolean {
     let at = 0;
-    while (this.#heldOctets > 0) {
-      const wanted = this.#heldOctets < 2 ? 2 : 2 + readUint16(this.#held, 0);
-      if (this.#heldOctets === wanted) {
-        this.#heldOctets = 0;
-        if (!onFrame(this.#held, 2, wanted - 2)) return false;
-        break;
-      }
-      if (at === chunk.length) return true;
-      at = this.#hold(chunk, at, wanted);
+    if (this.#heldOctets > 0) {
+      at = this.#complete(chunk);
+      const length = this.#heldOctets - 2;
+      if (length < 0 || length < readUint16(this.#held, 0)) return true;
+      this.#heldOctets = 0;
+      if (!onFrame(this.#held, 2, length)) return false;
     }
+    return this.#cut(chunk, at, onFrame);
+  }
+
+  /** Adds to the held message what `chunk` has of it; returns the offset behind that. */
+  #complete(chunk: Uint8Array): number {
+    // The length itself may have been split.
+    const at = this.#heldOctets < 2 ? this.#hold(chunk, 0, 2) : 0;
+    return this.#heldOctets < 2 ? at : this.#hold(chunk, at, 2 + readUint16(this.#held, 0));
+  }
+
+  /** Hands on the whole messages of `chunk` from `at`, and holds the unfinished one at its end. */
+  #cut(chunk: Uint8Array, at: number, onFrame: OnFrame): boolean {
     while (chunk.length - at >= 2) {
       const length = readUint16(chunk, at);
       if (chunk.length - at - 2 < length) break;

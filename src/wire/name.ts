@@ -11,16 +11,20 @@ export function skipName(octets: Uint8Array, at: number, end: number, messageSta
   const first = at;
   while (at < end) {
     const length = octets[at]!;
-    if (length === 0) return at + 1 - first > MAX_NAME_OCTETS ? -1 : at + 1;
-    if (length >= 0xc0) {
-      if (at + 2 > end) return -1;
-      const target = messageStart + (((length & 0x3f) << 8) | octets[at + 1]!);
-      return target < messageStart + HEADER_OCTETS || target >= at ? -1 : at + 2;
-    }
+    if (length >= 0xc0) return skipPointer(octets, at, end, messageStart);
     if (length > 63) return -1;
     at += 1 + length;
+    if (length === 0) return at;
+    // Whatever ends the name stands for one octet more at least.
+    if (at - first >= MAX_NAME_OCTETS) return -1;
   }
   return -1;
+}
+
+function skipPointer(octets: Uint8Array, at: number, end: number, messageStart: number): number {
+  if (at + 2 > end) return -1;
+  const target = messageStart + (((octets[at]! & 0x3f) << 8) | octets[at + 1]!);
+  return target < messageStart + HEADER_OCTETS || target >= at ? -1 : at + 2;
 }
 
 /** ASCII upper case to lower (RFC 4343); label lengths are below "A", so whole names can be folded octet by octet. */

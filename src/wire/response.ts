@@ -2,7 +2,7 @@
 
 import { skipName } from "./name.ts";
 import { readUint16 } from "./octets.ts";
-import { HEADER_OCTETS, RCODE_MASK, TYPE } from "./protocol.ts";
+import { HEADER_OCTETS, OPT_OCTETS, RCODE_MASK, TYPE } from "./protocol.ts";
 
 /** Where the parts of one response are; offsets count from the first octet of its header. Objects are reused. */
 export class ResponseLayout {
@@ -26,43 +26,57 @@ export class ResponseLayout {
    * behind it are not passed on: they are optional (RFC 2181, 9), and their compression pointers would be wrong.
    */
   scan(octets: Uint8Array, start: number, length: number): boolean {
-    if (length < HEADER_OCTETS) return false;
-    const end = start + length;
-    this.rcode = octets[start + 3]! & RCODE_MASK;
+    this.questionOctets = 0;
+    this.bodyOctets = 0;
+    this.additionalRecords = 0;
     this.optionsStart = 0;
     this.optionsEnd = 0;
-    this.questionOctets = 0;
+    if (length < HEADER_OCTETS) return false;
+    this.rcode = octets[start + 3]! & RCODE_MASK;
+    const behind = this.#scanQuestion(octets, start, start + length);
+    return behind >= 0 && this.#scanRecords(octets, behind, start, start + length);
+  }
+
+  /** Returns the offset behind the question, or -1. */
+  #scanQuestion(octets: Uint8Array, start: number, end: number): number {
+    const at = start + HEADER_OCTETS;
     const questions = readUint16(octets, start + 4);
-    if (questions > 1) return false;
-    let at = start + HEADER_OCTETS;
-    if (questions === 1) {
-      at = skipName(octets, at, end, start);
-      if (at < 0 || at + 4 > end) return false;
-      at += 4;
-      this.questionOctets = at - start - HEADER_OCTETS;
-    }
+    if (questions === 0) return at;
+    const behindName = questions > 1 ? -1 : skipName(octets, at, end, start);
+    if (behindName < 0 || behindName + 4 > end) return -1;
+    this.questionOctets = behindName + 4 - at;
+    return behindName + 4;
+  }
+
+  #scanRecords(octets: Uint8Array, at: number, start: number, end: number): boolean {
     const beforeAdditional = readUint16(octets, start + 6) + readUint16(octets, start + 8);
-    const records = beforeAdditional + readUint16(octets, start + 10);
-    let optAt = -1;
-    this.additionalRecords = 0;
+    this.additionalRecords = readUint16(octets, start + 10);
+    const records = beforeAdditional + this.additionalRecords;
     for (let i = 0; i < records; i++) {
-      const owner = at;
-      at = skipName(octets, at, end, start);
-      if (at < 0 || at + 10 > end) return false;
-      const behind = at + 10 + readUint16(octets, at + 8);
+      const fixed = skipName(octets, at, end, start);
+      if (fixed < 0 || fixed + 10 > end) return false;
+      const behind = fixed + 10 + readUint16(octets, fixed + 8);
       if (behind > end) return false;
-      if (readUint16(octets, at) === TYPE.OPT) {
-        if (optAt >= 0 || octets[owner] !== 0 || i < beforeAdditional) return false;
-        optAt = owner;
-        this.rcode |= octets[at + 4]! << 4;
-        this.optionsStart = at + 10 - start;
-        this.optionsEnd = behind - start;
-      } else if (i >= beforeAdditional && optAt < 0) {
-        this.additionalRecords++;
+      if (readUint16(octets, fixed) === TYPE.OPT) {
+        if (!this.#takeOpt(octets, start, at, behind, i - beforeAdditional)) return false;
       }
       at = behind;
     }
-    this.bodyOctets = (optAt < 0 ? at : optAt) - start;
+    if (this.optionsStart === 0) this.bodyOctets = at - start;
+    return true;
+  }
+
+  /**
+   * The OPT at `at` ends the body; `before` records of the additional section stand before it. False if it is not in
+   * that section, not owned by the root or not the first (RFC 6891, 6.1.1).
+   */
+  #takeOpt(octets: Uint8Array, start: number, at: number, behind: number, before: number): boolean {
+    if (before < 0 || octets[at] !== 0 || this.optionsStart > 0) return false;
+    this.rcode |= octets[at + 5]! << 4;
+    this.optionsStart = at + OPT_OCTETS - start;
+    this.optionsEnd = behind - start;
+    this.bodyOctets = at - start;
+    this.additionalRecords = before;
     return true;
   }
 }
