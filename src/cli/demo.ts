@@ -74,7 +74,6 @@ async function serveDemo(upstream: TestUpstream, end: Promise<unknown> | undefin
     await end;
   } finally {
     await endsWithin(config.shutdownMs, app.stop());
-    await log.flush();
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
-import { type BufferedLog, openLog } from "../observe/log.ts";
+import { type Log, openLog } from "../observe/log.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { environment, onUncaught, terminals, writeError } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
@@ -29,27 +29,26 @@ export const serve: Command = {
     const { config, warnings } = loadConfig(args.values, environment());
     const log = logFor(config);
     for (const warning of warnings) log.warn(warning);
-    try {
-      return await serveUntilStopped(config, log);
-    } finally {
-      await log.flush();
-    }
+    return serveUntilStopped(config, log);
   },
 };
 
 /** The log of a process that serves: standard error, in the format asked for. */
-export function logFor(config: Pick<Config, "logFormat" | "logLevel">): BufferedLog {
+export function logFor(config: Pick<Config, "logFormat" | "logLevel">): Log {
+  const { NO_COLOR, TERM } = environment();
   return openLog({
     format: config.logFormat,
     level: config.logLevel,
     isTerminal: terminals().stderr,
+    // NO_COLOR: any value but none (no-color.org).
+    hasColour: terminals().stderr && !NO_COLOR && TERM !== "dumb",
     write: writeError,
     wallMs: systemClock.wallMs,
   });
 }
 
 /** Starts fdns, waits for a signal, stops it. @returns the exit code; rejects if it cannot start. */
-export async function serveUntilStopped(config: Config, log: BufferedLog): Promise<number> {
+export async function serveUntilStopped(config: Config, log: Log): Promise<number> {
   const stopSignal = firstStopSignal();
   const [{ start }, { selectRuntime }] = await Promise.all([import("../app.ts"), import("../runtime/select.ts")]);
   const starting = start(config, { runtime: selectRuntime(), log });

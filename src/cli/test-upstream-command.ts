@@ -15,12 +15,8 @@ export const testUpstreamCommand: Command = {
     { line: "fdns test-upstream --certificate expired", meaning: "one that must be refused" },
     { line: "fdns test-upstream --zone zone.txt", meaning: "answer from a zone file" },
   ],
-  async run(args) {
+  run(args) {
     const log = logFor({ logFormat: "auto", logLevel: "info" });
-    try {
-      return await testUpstream(args, { print: (line) => writeOut(`${line}\n`), log });
-    } finally {
-      await log.flush();
-    }
+    return testUpstream(args, { print: (line) => writeOut(`${line}\n`), log });
   },
 };

@@ -5,7 +5,14 @@ import type { LogFormat, LogLevel } from "../../src/config/config.ts";
 import { escapeControls, openLog } from "../../src/observe/log.ts";
 
 function logInto(lines: string[], format: LogFormat, level: LogLevel = "info", isTerminal = false) {
-  return openLog({ format, level, isTerminal, write: (text) => lines.push(text), wallMs: () => 1_700_000_000_000 });
+  return openLog({
+    format,
+    level,
+    isTerminal,
+    hasColour: false,
+    write: (text) => lines.push(text),
+    wallMs: () => 1_700_000_000_000,
+  });
 }
 
 describe("JSON lines", () => {
@@ -54,23 +61,21 @@ test("only levels asked for are written", () => {
   }
 });
 
-test("auto is pretty at a terminal only", async () => {
+test("auto is pretty at a terminal only", () => {
   const [terminal, pipe]: [string[], string[]] = [[], []];
   const logs = [logInto(terminal, "auto", "info", true), logInto(pipe, "auto", "info", false)];
   for (const log of logs) {
     log.info("listening", { address: "127.0.0.1:53", reason: 'a "b" c' });
-    await log.flush();
   }
   expect(terminal.join("")).toContain('listening address=127.0.0.1:53 reason="a \\"b\\" c"');
   expect(JSON.parse(pipe.join(""))).toMatchObject({ message: "listening" });
 });
 
-test("pretty lines keep their order and forge no other line", async () => {
+test("pretty lines keep their order and forge no other line", () => {
   const lines: string[] = [];
   const log = logInto(lines, "pretty");
   log.info("first\nsecond \u001b[2J", { name: "a\r\n\u009b31m\u202e" });
   log.error("third");
-  await log.flush();
   log.warn("fourth");
   const text = lines.join("");
   expect(text.trimEnd().split("\n")).toHaveLength(3);
@@ -79,19 +84,19 @@ test("pretty lines keep their order and forge no other line", async () => {
   expect(text.indexOf("fourth")).toBeGreaterThan(text.indexOf("third"));
 });
 
-test("a log that cannot be written throws nothing", async () => {
+test("a log that cannot be written throws nothing", () => {
   for (const format of ["json", "pretty"] as const) {
     const log = openLog({
       format,
       level: "debug",
       isTerminal: true,
+      hasColour: true,
       write: () => {
         throw new Error("gone");
       },
       wallMs: () => Number.NaN,
     });
     log.error("x");
-    await log.flush();
     log.error("y");
   }
 });
