@@ -16,7 +16,7 @@ export function uncaughtReporter(log: Log): (origin: "exception" | "rejection", 
     const kind = `${fault.name} ${fault.code} ${fault.place ?? fault.message}`;
     if (seen.has(kind) || seen.size >= MAX_KINDS) return;
     seen.add(kind);
-    const message = `an ${origin} nobody handled: ${fault.message}; fdns goes on, please report it`;
+    const message = `unhandled ${origin}: ${fault.message}; fdns goes on, please report it`;
     log.error(message, { fault: fault.name, code: fault.code, place: fault.place });
   };
 }
