@@ -44,8 +44,16 @@ export function query(question: Question): Uint8Array {
 
 const GIVE_UP_MS = 6000;
 
-/** Sends one datagram and resolves to the first that comes back; rejects after six seconds. */
-export function askUdp(port: number, octets: Uint8Array, host = "127.0.0.1"): Promise<Uint8Array> {
+/**
+ * Sends one datagram and resolves to the first that comes back. Rejects after `giveUpMs`, six seconds if not said,
+ * and if the answer is from another address than was asked.
+ */
+export function askUdp(
+  port: number,
+  octets: Uint8Array,
+  host = "127.0.0.1",
+  giveUpMs = GIVE_UP_MS,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const settle = (how: () => void) => {
@@ -53,13 +61,22 @@ export function askUdp(port: number, octets: Uint8Array, host = "127.0.0.1"): Pr
       socket.close();
       how();
     };
-    const giveUp = setTimeout(() => settle(() => reject(new Error(`no answer from ${host}:${port}`))), GIVE_UP_MS);
+    const giveUp = setTimeout(() => settle(() => reject(new Error(`no answer from ${host}:${port}`))), giveUpMs);
     socket.on("error", (error) => settle(() => reject(error)));
     socket.on("message", (answer, { address }) =>
-      settle(() => (address === host ? resolve(answer) : reject(new Error(`asked ${host}, answered from ${address}`)))),
+      settle(() =>
+        withoutScope(address) === withoutScope(host)
+          ? resolve(answer)
+          : reject(new Error(`asked ${host}, answered from ${address}`)),
+      ),
     );
     socket.send(octets, port, host, () => {});
   });
+}
+
+/** "fe80::1%eth0" as "fe80::1": runtimes differ in whether they name the scope of a sender. */
+function withoutScope(host: string): string {
+  return host.replace(/%.*$/, "");
 }
 
 /** Each message behind its length. */
@@ -69,12 +86,13 @@ export function framed(...messages: Uint8Array[]): Uint8Array {
 
 /**
  * Sends the messages on one connection, as one write, and resolves to as many answers, in the order they came.
- * `halfClose`: says at once that no more will come. Rejects if the connection ends before, or after six seconds.
+ * `halfClose`: says at once that no more will come. Rejects if the connection ends before, or after `giveUpMs`, six
+ * seconds if not said.
  */
 export function askTcp(
   port: number,
   messages: readonly Uint8Array[],
-  options: { host?: string; halfClose?: boolean } = {},
+  options: { host?: string; halfClose?: boolean; giveUpMs?: number } = {},
 ): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: options.host ?? "127.0.0.1", allowHalfOpen: true });
@@ -88,7 +106,7 @@ export function askTcp(
     const ended = () => settle(() => reject(new Error(`the connection ended after ${answers.length} answers`)));
     const giveUp = setTimeout(
       () => settle(() => reject(new Error(`${answers.length} of ${messages.length} answers came`))),
-      GIVE_UP_MS,
+      options.giveUpMs ?? GIVE_UP_MS,
     );
     socket.on("data", (chunk: Uint8Array) => {
       held = Buffer.concat([held, chunk]);
