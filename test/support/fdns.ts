@@ -46,8 +46,22 @@ export interface FdnsOptions {
   readonly within?: readonly string[];
 }
 
-/** Starts `fdns serve` and waits until it listens. Rejects with what it logged if it ends before. */
+/**
+ * Starts `fdns serve` and waits until it listens. Rejects with what it logged if it ends before. Told to listen on port
+ * 0 it takes one that is free for UDP, which now and then is not for TCP (an old connection's): then it is started again.
+ */
 export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
+  const choosesPort = options.flags.some((flag) => /:0$/.test(flag));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      if (!choosesPort || attempt === 5 || !String(error).includes("already in use")) throw error;
+    }
+  }
+}
+
+async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
   const command = [...(options.within ?? []), ...forms[options.form ?? "executable"], ...options.flags];
   const child = Bun.spawn(command, {
     cwd: options.cwd ?? projectRoot,
@@ -58,12 +72,12 @@ export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
   });
   const log: LogLine[] = [];
   const waiting = new Set<() => void>();
+  let ended = false;
   const reading = (async () => {
     for await (const line of linesOf(child.stderr)) {
       log.push(line.startsWith("{") ? JSON.parse(line) : { level: "raw", message: line });
       for (const look of waiting) look();
     }
-    for (const look of waiting) look();
   })();
   const logged = (text: string): Promise<LogLine> =>
     new Promise((resolve, reject) => {
@@ -75,7 +89,7 @@ export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
       const look = () => {
         const found = log.find(({ message }) => message.includes(text));
         if (found !== undefined) settle(() => resolve(found));
-        else if (child.exitCode !== null) settle(() => reject(new Error(`fdns ended: ${JSON.stringify(log)}`)));
+        else if (ended) settle(() => reject(new Error(`fdns ended: ${JSON.stringify(log)}`)));
       };
       const giveUp = setTimeout(
         () => settle(() => reject(new Error(`no line with "${text}" in ${JSON.stringify(log)}`))),
@@ -84,7 +98,8 @@ export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
       waiting.add(look);
       look();
     });
-  void child.exited.then(() => {
+  void Promise.all([child.exited, reading]).then(() => {
+    ended = true;
     for (const look of waiting) look();
   });
   try {
