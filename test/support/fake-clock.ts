@@ -1,0 +1,68 @@
+/** Time that stands still until a test moves it. */
+
+import type { Clock } from "../../src/runtime/runtime.ts";
+
+interface Timer {
+  readonly dueMs: number;
+  readonly callback: () => void;
+}
+
+export class FakeClock implements Clock {
+  #nowMs = 1000;
+  readonly #timers = new Set<Timer>();
+  #endOfTurn: (() => void)[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { dueMs: this.#nowMs + ms, callback };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  endOfTurn(callback: () => void): void {
+    this.#endOfTurn.push(callback);
+  }
+
+  /** Timers that are set. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Ends this turn, and those that follow from it. */
+  turn(): void {
+    for (let turns = 0; this.#endOfTurn.length > 0; turns++) {
+      if (turns > 10_000) throw new Error("turns without end");
+      const due = this.#endOfTurn;
+      this.#endOfTurn = [];
+      for (const callback of due) callback();
+    }
+  }
+
+  /** Lets time pass; each timer that is due gets a turn of its own, in order. */
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    this.turn();
+    for (let timer = this.#next(untilMs); timer !== undefined; timer = this.#next(untilMs)) {
+      this.#nowMs = Math.max(this.#nowMs, timer.dueMs);
+      this.#timers.delete(timer);
+      timer.callback();
+      this.turn();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  #next(untilMs: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.dueMs <= untilMs && (next === undefined || timer.dueMs < next.dueMs)) next = timer;
+    }
+    return next;
+  }
+}

@@ -1,0 +1,100 @@
+import { describe, expect, test } from "bun:test";
+import { ResponseLayout } from "../../src/wire/response.ts";
+import {
+  address,
+  type MessageParts,
+  name,
+  nameOfOctets,
+  opt,
+  option,
+  question,
+  record,
+  response,
+  TO_QUESTION,
+} from "../support/fake-messages.ts";
+
+const layout = new ResponseLayout();
+function scan(octets: Uint8Array): boolean {
+  const around = new Uint8Array(octets.length + 14).fill(0xc0);
+  around.set(octets, 7);
+  return layout.scan(around, 7, octets.length);
+}
+const asked = question("a.test");
+const answered = 12 + asked.length + address().length;
+
+describe("where the parts of a response are", () => {
+  test("without an OPT", () => {
+    const octets = response({ flags: 0x8183, answers: [address()], additional: [record(TO_QUESTION, 16, [1, 0])] });
+    expect(scan(octets)).toBe(true);
+    expect(layout).toMatchObject({ rcode: 3, questionOctets: asked.length, bodyOctets: octets.length });
+    expect(layout).toMatchObject({ additionalRecords: 1, optionsStart: 0, optionsEnd: 0 });
+  });
+
+  test("with an OPT at the end", () => {
+    const options = [...option(15, [0, 22]), ...option(12, [0, 0])];
+    const octets = response({ answers: [address()], additional: [record([0], 1, []), opt({ rcodeBits: 1, options })] });
+    expect(scan(octets)).toBe(true);
+    expect(layout).toMatchObject({ rcode: 16, additionalRecords: 1, bodyOctets: answered + 11 });
+    expect(layout).toMatchObject({ optionsStart: octets.length - options.length, optionsEnd: octets.length });
+  });
+
+  test("with an OPT in the middle: what stands behind it is not passed on", () => {
+    const additional = [record(TO_QUESTION, 1, [1, 2, 3, 4]), opt(), record(TO_QUESTION, 28, []), record([0], 1, [])];
+    expect(scan(response({ answers: [address()], additional }))).toBe(true);
+    expect(layout).toMatchObject({ additionalRecords: 1, bodyOctets: answered + 16 });
+  });
+
+  test("octets behind the last record are not passed on", () => {
+    expect(scan(response({ answers: [address()], tail: [1, 2, 3] }))).toBe(true);
+    expect(layout.bodyOctets).toBe(answered);
+  });
+
+  test("a bare header", () => {
+    expect(scan(response({ flags: 0x8182, questions: [] }))).toBe(true);
+    expect(layout).toMatchObject({ rcode: 2, questionOctets: 0, bodyOctets: 12, additionalRecords: 0 });
+  });
+
+  test("nothing stays from one to the next, also when the next is malformed", () => {
+    scan(response({ answers: [address()], additional: [record([0], 1, []), opt({ options: option(15, [0, 1]) })] }));
+    expect(scan(response({ questions: [asked, asked] }))).toBe(false);
+    const empty = { rcode: 0, questionOctets: 0, bodyOctets: 0, additionalRecords: 0, optionsStart: 0, optionsEnd: 0 };
+    expect({ ...layout }).toMatchObject(empty);
+    scan(response({ answers: [address()], additional: [opt()] }));
+    expect(scan(new Uint8Array(3))).toBe(false);
+    expect({ ...layout }).toMatchObject(empty);
+  });
+
+  test("65,535 octets", () => {
+    const many = new Array(4094).fill(address());
+    expect(scan(response({ answers: many }))).toBe(true);
+    expect(layout.bodyOctets).toBe(24 + 4094 * 16);
+  });
+});
+
+describe("malformed responses", () => {
+  const malformed: [string, MessageParts][] = [
+    ["two questions", { questions: [asked, asked] }],
+    ["a question cut off", { questions: [asked.slice(0, -1)] }],
+    ["a name without end", { questions: [[1, 0x61]], counts: [1, 0, 0, 0] }],
+    ["a name of 256 octets", { questions: [question(nameOfOctets(256))] }],
+    ["a pointer that points at itself", { answers: [record([0xc0, 24], 1, [])] }],
+    ["a pointer that points forward", { answers: [record([0xc0, 30], 1, [])] }],
+    ["a pointer into the header", { answers: [record([0xc0, 4], 1, [])] }],
+    ["a label type of 01", { answers: [record([0x41, 0], 1, [])] }],
+    ["a record that is not there", { counts: [1, 1, 0, 0] }],
+    ["RDATA that runs past the end", { answers: [[...TO_QUESTION, 0, 1, 0, 1, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4]] }],
+    ["two OPTs", { additional: [opt(), opt()] }],
+    ["an OPT not owned by the root", { additional: [opt({ owner: name("x") })] }],
+    ["an OPT among the answers", { answers: [opt()] }],
+    ["an OPT in the authority section", { authority: [opt()] }],
+  ];
+  test.each(malformed)("%s", (_what, parts) => expect(scan(response(parts))).toBe(false));
+
+  test("cut off anywhere", () => {
+    const whole = response({ answers: [address()], authority: [record(name("x"), 2, [0])], additional: [opt()] });
+    for (let length = 0; length < whole.length; length++) {
+      expect([length, scan(whole.subarray(0, length))]).toEqual([length, false]);
+    }
+    expect(scan(whole)).toBe(true);
+  });
+});
