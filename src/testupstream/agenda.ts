@@ -12,7 +12,8 @@ export class Agenda {
   }
 
   after(ms: number, callback: () => void): void {
-    const at = Math.ceil(this.#clock.nowMs() + ms);
+    const nowMs = this.#clock.nowMs();
+    const at = Math.ceil(nowMs + ms);
     const group = this.#due.get(at);
     if (group) {
       group.push(callback);
@@ -20,7 +21,7 @@ export class Agenda {
     }
     const callbacks = [callback];
     this.#due.set(at, callbacks);
-    const cancel = this.#clock.after(at - this.#clock.nowMs(), () => {
+    const cancel = this.#clock.after(at - nowMs, () => {
       this.#cancels.delete(cancel);
       this.#due.delete(at);
       for (const due of callbacks) due();
