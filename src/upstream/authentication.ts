@@ -15,13 +15,23 @@ export const ALPN_DOT = "dot";
  * where there is no DNS name in the SAN), and the leaf's key is one of the pins, if there are any.
  */
 export function checkLeaf(adn: string | undefined, spkiPins: readonly Uint8Array[], leaf: PeerLeaf): Error | undefined {
-  if (adn !== undefined && !/(^|, )DNS:/.test(leaf.subjectAltName ?? "")) {
+  if (adn !== undefined && !hasDnsName(leaf.subjectAltName ?? "")) {
     return new Error(`its certificate has no DNS name in the SAN, so it is not for ${adn} (a CN does not count)`);
   }
   if (spkiPins.length === 0) return undefined;
-  const hash = spkiHash(leaf.raw);
+  let hash: Buffer;
+  try {
+    hash = spkiHash(leaf.raw);
+  } catch (cause) {
+    return new Error("its key is of a kind that cannot be compared with a pin", { cause });
+  }
   if (spkiPins.some((pin) => hash.equals(pin))) return undefined;
   return new Error(`its key is none of the pinned ones; it is pin=sha256/${hash.toString("base64")}`);
+}
+
+/** Other kinds of names hold what their owner likes, in quotes where it could be misread: ` URI:"x, DNS:y" ` is no DNS name. */
+function hasDnsName(subjectAltName: string): boolean {
+  return /(^|, )DNS:/.test(subjectAltName.replace(/"(?:\\.|[^"\\])*"/g, ""));
 }
 
 /** SHA-256 of the SubjectPublicKeyInfo of a certificate in DER (RFC 7858, 4.2): what a pin holds. */

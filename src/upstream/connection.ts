@@ -113,6 +113,7 @@ export class DotConnection implements Carrier {
     exchange.carrier = this;
     exchange.upstreamId = id;
     exchange.sentMs = this.#parts.clock.nowMs();
+    this.#stopIdling();
     this.#reserve();
     this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, id, exchange.query);
     this.#scheduleFlush();
@@ -158,12 +159,12 @@ export class DotConnection implements Carrier {
   readonly #flush = (): void => {
     this.#flushDue = false;
     if (this.#roomOctets === 0 || this.#state === "closed") return;
-    this.#stopIdling();
     this.#lastWriteOctets = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
     const written = this.#room.subarray(0, this.#roomOctets);
     this.#room = NO_ROOM; // the stream owns it now
     this.#roomOctets = 0;
     this.#stream.write(written);
+    this.#afterSettling(); // all of it may have been given up before it was written
   };
 
   #onSecure(outcome: TlsOutcome): void {

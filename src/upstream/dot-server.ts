@@ -90,7 +90,9 @@ export class DotServer implements ConnectionOwner, Carrier {
   #failures = 0;
   #failure: UpstreamError | undefined;
   #failedAtMs = 0;
+  #probeAtMs = 0;
   readonly #probe = new Probe();
+  #closed = false;
 
   constructor(identity: ServerIdentity, parts: ServerParts, owner: ServerOwner) {
     this.identity = identity;
@@ -105,16 +107,17 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Dials, so that the next query finds a connection, or the log says why there is none. */
   warm(): void {
-    if (this.#connections.length > 0 || this.#lookingUp) return;
+    if (this.#connections.length > 0 || this.#lookingUp || this.#closed) return;
     if (this.#addresses.length === 0) this.#lookUpAddresses();
     else this.#dial();
   }
 
   /** Asks a failing server something of our own once its back-off is over: no client's query is at stake. */
   probeIfDue(): void {
-    if (this.healthy || this.#parts.clock.nowMs() - this.#failedAtMs < this.#backOffMs()) return;
-    this.#failedAtMs = this.#parts.clock.nowMs();
-    this.#probe.carrier?.cancel(this.#probe);
+    const nowMs = this.#parts.clock.nowMs();
+    if (this.healthy || nowMs < this.#probeAtMs) return;
+    this.#probeAtMs = nowMs + this.#backOffMs();
+    this.onTimeout(this.#probe); // the last one may still be waiting
     this.send(this.#probe);
   }
 
@@ -144,20 +147,23 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /**
    * An exchange of this server's was given up. If nothing at all was heard on its connection since it was sent, the
-   * connection is dead: a name that is slow to resolve leaves others answered, a lost path leaves none.
+   * connection is dead: a name that is slow to resolve leaves others answered, a lost path leaves none. An exchange
+   * that was sent again shows nothing: it may have been on this connection, which may still be dialling, for a moment.
    */
   onTimeout(exchange: Exchange): void {
     const carrier = exchange.carrier;
     carrier?.cancel(exchange);
     if (!(carrier instanceof DotConnection)) return;
-    if (carrier.lastHeardMs >= exchange.sentMs) return;
+    if (exchange.resends > 0 || carrier.lastHeardMs >= exchange.sentMs) return;
     const error = new UpstreamError("timeout", "no answer, and nothing heard on the connection");
     this.#markFailed(error);
     carrier.abort(error);
   }
 
-  /** Ends every connection once it is idle, or at once with `error`. */
+  /** Makes no connection any more; ends every one once it is idle, or at once with `error`. */
   close(error?: UpstreamError): void {
+    this.#closed = true;
+    this.#probe.carrier?.cancel(this.#probe);
     for (const connection of [...this.#connections]) {
       if (error === undefined) connection.retire();
       else connection.abort(error);
@@ -182,11 +188,13 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   onMalformed(exchange: Exchange, error: UpstreamError): void {
-    this.#attemptFailed(exchange, error);
+    if (exchange === this.#probe) this.#markFailed(error);
+    else this.#attemptFailed(exchange, error);
   }
 
   onClosed(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
+    if (this.#closed && unanswered.length === 0) return;
     if (error.code === "connect" || error.code === "authentication") {
       this.#onDialFailed(error, unanswered);
     } else if (connection.answered > 0 || error.code === "timeout") {
@@ -255,6 +263,7 @@ export class DotServer implements ConnectionOwner, Carrier {
       this.#lookingUp = false;
       const waiting = [...this.#awaitingAddresses];
       this.#awaitingAddresses.clear();
+      if (this.#closed && waiting.length === 0) return;
       if (found instanceof UpstreamError) {
         this.#markFailed(found);
         for (const exchange of waiting) this.#attemptFailed(exchange, found);
@@ -268,8 +277,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   #attemptFailed(exchange: Exchange, error: UpstreamError): void {
-    if (exchange === this.#probe) this.#markFailed(error);
-    else this.#owner.onAttemptFailed(exchange, error);
+    if (exchange !== this.#probe) this.#owner.onAttemptFailed(exchange, error);
   }
 
   #justFailed(): boolean {
@@ -289,6 +297,7 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#failures++;
     this.#failure = error;
     this.#failedAtMs = this.#parts.clock.nowMs();
+    this.#probeAtMs = this.#failedAtMs + this.#backOffMs();
     if (isNews) {
       const { text } = this.identity;
       this.#parts.log.warn(`upstream ${text}: ${error.message}`, { upstream: text, code: error.code });
@@ -296,6 +305,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   #markWorking(): void {
+    this.#probe.carrier?.cancel(this.#probe);
     this.#failures = 0;
     this.#failure = undefined;
     this.#parts.log.info(`upstream ${this.identity.text}: works again`, { upstream: this.identity.text });
