@@ -35,28 +35,36 @@ export interface ListenParts {
   readonly clients: TcpClients;
 }
 
-interface Closable {
+/** A socket, or several on one port. */
+interface Bound {
+  readonly port: number;
   close(): void;
 }
 
 /** A transport that can be bound to one address. */
 interface Transport {
   readonly name: "UDP" | "TCP";
-  open(address: SocketAddress): Promise<Closable>;
+  open(address: SocketAddress): Promise<Bound>;
 }
+
+type OnFault = (fault: Error) => void;
 
 export interface BoundAddress {
   readonly host: string;
   readonly port: number;
 }
 
+/** How often the kernel is asked for another port when the one it chose for UDP is held for TCP. */
+const PORT_TRIES = 8;
+
 const WILDCARDS = ["0.0.0.0", "::"] as const;
 
 export class Listeners {
   readonly #parts: ListenParts;
-  readonly #open: Closable[] = [];
+  readonly #open: Bound[] = [];
   readonly #udp: Transport;
   readonly #tcp: Transport;
+  readonly #onFault: OnFault;
   /** What was bound, for the start-up line. */
   readonly bound: BoundAddress[] = [];
   receiveBufferOctets = 0;
@@ -64,27 +72,28 @@ export class Listeners {
   constructor(parts: ListenParts) {
     this.#parts = parts;
     const faults = new Set<string>();
-    const onFault = (fault: Error): void => {
+    const onFault: OnFault = (fault) => {
       if (faults.has(fault.message)) return;
       faults.add(fault.message);
       parts.log.warn(`listening goes on after a fault: ${fault.message}`);
     };
+    this.#onFault = onFault;
     this.#udp = {
       name: "UDP",
       open: async (address) => {
         const listener = await UdpListener.open(parts.engine, address, parts.maxUdpOctets, parts.onQuery, onFault);
         this.receiveBufferOctets = listener.socket.receiveBufferOctets;
-        this.#lastPort = listener.socket.address.port;
         return listener;
       },
     };
     this.#tcp = {
       name: "TCP",
-      open: (address) => parts.runtime.listenTcp({ address, onConnection: parts.clients.accept, onFault }),
+      open: async (address) => {
+        const listener = await parts.runtime.listenTcp({ address, onConnection: parts.clients.accept, onFault });
+        return { port: listener.address.port, close: () => listener.close() };
+      },
     };
   }
-
-  #lastPort = 0;
 
   /** Binds every address, or closes what it bound and rejects with the reason. */
   async open(addresses: readonly ListenOn[]): Promise<void> {
@@ -109,28 +118,41 @@ export class Listeners {
     }
     let chosen = port;
     for (const wildcard of WILDCARDS) {
-      await this.#openFamily(wildcard, chosen, true);
-      chosen = this.bound.at(-1)?.port ?? port;
+      chosen = (await this.#openFamily(wildcard, chosen, true)) ?? chosen;
     }
   }
 
-  /** UDP and TCP on one host, on the same port, also when the kernel chooses it. */
-  async #openFamily(host: string, port: number, optional: boolean): Promise<void> {
+  /** UDP and TCP on one host, on the same port, which is returned; undefined where an optional host is missing. */
+  async #openFamily(host: string, port: number, optional: boolean): Promise<number | undefined> {
     try {
-      const udp = await this.#openTransport(this.#udp, host, port, this.#parts.engine.answersFromAskedAddress);
-      const chosen = port === 0 ? this.#lastPort : port;
-      this.#open.push(udp);
-      this.#open.push(await this.#openTransport(this.#tcp, host, chosen, true));
+      const chosen = await this.#openBoth(host, port, PORT_TRIES);
       this.bound.push({ host, port: chosen });
+      return chosen;
     } catch (error) {
       const missing = error instanceof BindError && ["no-such-family", "no-such-address"].includes(error.reason);
       if (!(optional && missing)) throw error;
       this.#parts.log.info(`not listening on ${describe({ host, port })}: this host has no such address`);
+      return undefined;
+    }
+  }
+
+  /** The kernel's choice of a port for UDP may be held for TCP; then it is asked for another. Leaves nothing open if it fails. */
+  async #openBoth(host: string, port: number, triesLeft: number): Promise<number> {
+    const udp = await this.#openTransport(this.#udp, host, port, this.#parts.engine.answersFromAskedAddress);
+    try {
+      const tcp = await this.#openTransport(this.#tcp, host, udp.port, true);
+      this.#open.push(udp, tcp);
+      return udp.port;
+    } catch (error) {
+      udp.close();
+      const held = error instanceof BindError && error.reason === "in-use";
+      if (port !== 0 || !held || triesLeft === 0) throw error;
+      return this.#openBoth(host, port, triesLeft - 1);
     }
   }
 
   /** `asOne`: whether a wildcard socket does what separate ones would; if not, or if it is held, they are used. */
-  async #openTransport(transport: Transport, host: string, port: number, asOne: boolean): Promise<Closable> {
+  async #openTransport(transport: Transport, host: string, port: number, asOne: boolean): Promise<Bound> {
     const isWildcard = (WILDCARDS as readonly string[]).includes(host);
     if (!isWildcard) return transport.open({ host, port });
     if (asOne) {
@@ -141,26 +163,33 @@ export class Listeners {
         if (!(error instanceof BindError) || error.reason !== "in-use" || transport.name === "UDP") throw error;
       }
     }
-    return AddressFollower.start(transport, host, port, this.#parts);
+    return AddressFollower.start(transport, host, port, this.#parts, this.#onFault);
   }
 }
 
 /** Sockets on each local address of one family, opened and closed as the host's addresses change. */
-class AddressFollower implements Closable {
+class AddressFollower implements Bound {
   readonly #transport: Transport;
   readonly #isIpv6: boolean;
   readonly #parts: ListenParts;
-  readonly #sockets = new Map<string, Closable>();
+  readonly #sockets = new Map<string, Bound>();
   readonly #held = new Set<string>();
+  readonly #onFault: OnFault;
+  /** 0 until the kernel chose one for the first address: the others get the same. */
   #port: number;
   #closed = false;
   #cancel = (): void => {};
 
-  private constructor(transport: Transport, wildcard: string, port: number, parts: ListenParts) {
+  private constructor(transport: Transport, wildcard: string, port: number, parts: ListenParts, onFault: OnFault) {
     this.#transport = transport;
     this.#isIpv6 = wildcard === "::";
     this.#port = port;
     this.#parts = parts;
+    this.#onFault = onFault;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   /** Rejects with BindError if not one of the addresses could be bound. */
@@ -169,9 +198,13 @@ class AddressFollower implements Closable {
     wildcard: string,
     port: number,
     parts: ListenParts,
+    onFault: OnFault,
   ): Promise<AddressFollower> {
-    const follower = new AddressFollower(transport, wildcard, port, parts);
-    const failure = await follower.#follow();
+    const follower = new AddressFollower(transport, wildcard, port, parts, onFault);
+    const failure = await follower.#follow().catch((error) => {
+      follower.close();
+      throw error;
+    });
     if (follower.#sockets.size === 0) {
       throw (
         failure ?? new BindError("no-such-family", `this host has no ${follower.#isIpv6 ? "IPv6" : "IPv4"} address`)
@@ -191,7 +224,9 @@ class AddressFollower implements Closable {
   #schedule(): void {
     if (this.#closed) return;
     this.#cancel = this.#parts.clock.after(this.#parts.followMs, () => {
-      void this.#follow().then(() => this.#schedule());
+      void this.#follow()
+        .catch(this.#onFault)
+        .then(() => this.#schedule());
     });
   }
 
@@ -218,6 +253,7 @@ class AddressFollower implements Closable {
       const socket = await this.#transport.open({ host, port: this.#port });
       if (this.#closed) socket.close();
       else this.#sockets.set(host, socket);
+      this.#port = socket.port;
       if (this.#held.delete(host))
         this.#parts.log.info(`now listening on ${describe({ host, port: this.#port })}, ${this.#transport.name}`);
       return undefined;

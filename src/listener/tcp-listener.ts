@@ -32,9 +32,12 @@ export interface TcpParts {
   readonly clock: Clock;
   readonly limits: TcpLimits;
   readonly onQuery: QueryHandler;
-  /** Called when connections start to be refused for want of room; `limit` says which. */
+  /** Called when connections are refused for want of room, once a minute at most; `limit` says which. */
   readonly onRefusing: (limit: string) => void;
 }
+
+/** How often the log hears that connections are refused: clients that come and go at the limit are not to fill it. */
+const TELL_REFUSING_MS = 60_000;
 
 /** All TCP clients of fdns, on whichever address they came: the limits are for all together. */
 export class TcpClients {
@@ -42,7 +45,7 @@ export class TcpClients {
   readonly #clients = new Set<TcpClient>();
   readonly #perAddress = new Map<string, number>();
   #sweepDue = false;
-  #refusing = false;
+  #toldRefusingMs = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void) | undefined;
 
   constructor(parts: TcpParts) {
@@ -60,18 +63,22 @@ export class TcpClients {
     const ofAddress = this.#perAddress.get(host) ?? 0;
     const full = this.#clients.size >= limits.maxConnections;
     if (full || ofAddress >= limits.maxPerClient) {
-      if (!this.#refusing)
-        this.#parts.onRefusing(full ? `${limits.maxConnections} in all` : `${limits.maxPerClient} per client`);
-      this.#refusing = true;
+      this.#tellRefusing(full ? `${limits.maxConnections} in all` : `${limits.maxPerClient} per client`);
       return undefined;
     }
-    this.#refusing = false;
     this.#perAddress.set(host, ofAddress + 1);
     const client = new TcpClient(stream, this.#parts, () => this.#forget(client));
     this.#clients.add(client);
     this.#scheduleSweep();
     return client;
   };
+
+  #tellRefusing(limit: string): void {
+    const nowMs = this.#parts.clock.nowMs();
+    if (nowMs - this.#toldRefusingMs < TELL_REFUSING_MS) return;
+    this.#toldRefusingMs = nowMs;
+    this.#parts.onRefusing(limit);
+  }
 
   /** Lets what is being worked on be answered, reads nothing more, and resolves when all are gone. */
   async stop(): Promise<void> {

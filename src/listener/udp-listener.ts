@@ -42,6 +42,10 @@ export class UdpListener implements ResponseSink {
     return this.#socket;
   }
 
+  get port(): number {
+    return this.#socket.address.port;
+  }
+
   get room(): Uint8Array {
     return this.#socket.room;
   }
