@@ -8,6 +8,7 @@
  *
  * The host's order is little-endian on every machine fdns runs on (x64, arm64).
  */
+import { formatIpAddress, parseIpAddress } from "../wire/ip-address.ts";
 import { PEER_OCTETS, type SocketAddress } from "./runtime.ts";
 
 export const AF_INET = 2;
@@ -76,7 +77,7 @@ export function readSockaddr(octets: Uint8Array, start: number): SocketAddress {
   const family = sockaddrFamily(octets, start);
   const from = addressStart(family, start);
   return {
-    host: addressText(octets.subarray(from, from + addressLength(family))),
+    host: formatIpAddress(octets.subarray(from, from + addressLength(family))),
     port: sockaddrPort(octets, start),
   };
 }
@@ -86,80 +87,13 @@ export function isLinkLocal6(octets: Uint8Array, start: number): boolean {
   return octets[start] === 0xfe && (octets[start + 1]! & 0xc0) === 0x80;
 }
 
-/** "192.0.2.1" or "2001:db8::1" as 4 or 16 octets; a "%scope" is allowed and ignored. undefined if it is no address. */
-export function parseAddress(text: string): Uint8Array | undefined {
-  if (!text.includes(":")) return parseAddress4(text);
+/** An address in text as 4 or 16 octets; a "%zone" (RFC 4007, 11) is allowed and ignored. undefined if it is no address. */
+export function parseHost(text: string): Uint8Array | undefined {
   const percent = text.indexOf("%");
-  return parseAddress6(percent < 0 ? text : text.slice(0, percent));
-}
-
-function parseAddress4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
-  const octets = new Uint8Array(new ArrayBuffer(4));
-  for (const [i, part] of parts.entries()) {
-    // No leading zeros: some read "010" as 8, others as 10 (RFC 6943, 3.1.1).
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    octets[i] = Number(part);
-  }
-  return octets;
-}
-
-/** RFC 4291, 2.2: eight groups, one run of zero groups as "::", the last two groups perhaps as dotted IPv4. */
-function parseAddress6(text: string): Uint8Array | undefined {
-  const halves = text.split("::");
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0]!, halves.length === 1);
-  const tail = halves.length === 2 ? parseGroups(halves[1]!, true) : [];
-  if (head === undefined || tail === undefined) return undefined;
-  const given = head.length + tail.length;
-  if (halves.length === 2 ? given > 14 : given !== 16) return undefined;
-  const octets = new Uint8Array(new ArrayBuffer(16));
-  octets.set(head, 0);
-  octets.set(tail, 16 - tail.length);
-  return octets;
-}
-
-function parseGroups(text: string, last: boolean): number[] | undefined {
-  const octets: number[] = [];
-  if (text === "") return octets;
-  const groups = text.split(":");
-  for (const [i, group] of groups.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
-      const value = Number.parseInt(group, 16);
-      octets.push(value >> 8, value & 0xff);
-      continue;
-    }
-    const dotted = last && i === groups.length - 1 ? parseAddress4(group) : undefined;
-    if (dotted === undefined) return undefined;
-    octets.push(...dotted);
-  }
-  return octets;
-}
-
-/** 4 or 16 octets as text; IPv6 in the one form of RFC 5952, without brackets. */
-export function addressText(address: Uint8Array): string {
-  if (address.length !== 16) return address.join(".");
-  const groups: number[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push((address[i]! << 8) | address[i + 1]!);
-  const run = longestZeroRun(groups);
-  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(":");
-  if (run.length < 2) return hex(groups);
-  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
-}
-
-/** The first of the longest runs of zero groups, which RFC 5952, 4.2.3 shortens. */
-function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
-  const longest = { start: 0, length: 0 };
-  for (let start = 0; start < groups.length; start++) {
-    let length = 0;
-    while (groups[start + length] === 0) length++;
-    if (length > longest.length) Object.assign(longest, { start, length });
-  }
-  return longest;
+  return parseIpAddress(percent < 0 ? text : text.slice(0, percent));
 }
 
 /** True for "0.0.0.0" and "::", however written: every local address of that family. */
 export function isWildcard(host: string): boolean {
-  return parseAddress(host)?.every((octet) => octet === 0) ?? false;
+  return parseHost(host)?.every((octet) => octet === 0) ?? false;
 }

@@ -6,7 +6,7 @@ import {
   AF_INET,
   AF_INET6,
   isWildcard,
-  parseAddress,
+  parseHost,
   SOCKADDR_OCTETS,
   sockaddrLength,
   sockaddrPort,
@@ -26,7 +26,7 @@ export interface BoundDescriptor {
 
 /** @throws BindError */
 export function bindUdp(libc: c.Libc, address: SocketAddress): BoundDescriptor {
-  const octets = parseAddress(address.host);
+  const octets = parseHost(address.host);
   if (octets === undefined) throw new BindError("other", `UDP listen address "${address.host}": not an IP address`);
   const family = octets.length === 16 ? AF_INET6 : AF_INET;
   const sockaddr = new Uint8Array(new ArrayBuffer(SOCKADDR_OCTETS));

@@ -19,7 +19,7 @@ import {
   AF_INET6,
   isLinkLocal6,
   isPeerOf,
-  parseAddress,
+  parseHost,
   readSockaddr,
   sockaddrPort,
   sockaddrScope,
@@ -132,7 +132,7 @@ class PortableSocket implements UdpSocket {
   #parse(text: string): { octets: Uint8Array; scopeId: number } | undefined {
     const known = this.#addresses.get(text);
     if (known !== undefined) return known;
-    const octets = parseAddress(text);
+    const octets = parseHost(text);
     if (octets === undefined) return undefined;
     const address = { octets, scopeId: isLinkLocal6(octets, 0) ? scopeIdOf(text, this.address.host) : 0 };
     if (this.#addresses.size >= REMEMBERED_ADDRESSES) this.#addresses.clear();

@@ -136,7 +136,7 @@ async function issueLeaf(
       ...(listed
         ? [
             new x509.SubjectAlternativeNameExtension(
-              listed.map((value) => ({ type: isAddress(value) ? "ip" : "dns", value })),
+              listed.map((value) => ({ type: isAddress(value) ? ("ip" as const) : ("dns" as const), value })),
             ),
           ]
         : []),

@@ -7,7 +7,7 @@ import {
   type UdpEngine,
   type UdpSocket,
 } from "../../src/runtime/runtime.ts";
-import { parseAddress, readSockaddr, writeSockaddr } from "../../src/runtime/sockaddr.ts";
+import { parseHost, readSockaddr, writeSockaddr } from "../../src/runtime/sockaddr.ts";
 
 /** Datagram i of a batch, as a view. */
 export function datagram(batch: UdpBatch, i: number): Uint8Array {
@@ -61,7 +61,7 @@ export async function openClient(engine: UdpEngine, host = "127.0.0.1"): Promise
     socket,
     received,
     send(to, port, text) {
-      writeSockaddr(peer, 0, parseAddress(to)!, port, 0);
+      writeSockaddr(peer, 0, parseHost(to)!, port, 0);
       const start = socket.reserve();
       const { written } = new TextEncoder().encodeInto(text, socket.room.subarray(start, start + DATAGRAM_OCTETS));
       socket.commit(start, written, peer, 0);

@@ -9,7 +9,8 @@ import { importsOf, type Source, withoutComments, withoutStrings } from "./sourc
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
-  runtime: [],
+  // An address is octets and text here too.
+  runtime: ["wire"],
   // Addresses are octets, and the host has roots to trust.
   config: ["wire", "runtime"],
   observe: [],
@@ -54,7 +55,9 @@ function mayImport(path: string, target: string): boolean {
   // Where the version is stated.
   if (target === "package.json") return from === "cli";
   if (SHARED.has(target)) return from !== "wire";
-  return !SHARED.has(path) && (MAY_IMPORT[from] ?? []).includes(to);
+  return (
+    path !== "src/runtime/runtime.ts" && !(SHARED.has(path) && to !== "wire") && (MAY_IMPORT[from] ?? []).includes(to)
+  );
 }
 
 /** Modules that reach the machine; node: modules that only compute (node:util, node:path, node:crypto) are not. */
