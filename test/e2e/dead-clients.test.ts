@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { PEER_OCTETS, type UdpBatch, type UdpSocket } from "../../src/runtime/runtime.ts";
-import { parseAddress, writeSockaddr } from "../../src/runtime/sockaddr.ts";
+import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 import { query, rcodeOf } from "../support/ask.ts";
 import { formsAndEngines, startFdns } from "../support/fdns.ts";
@@ -16,9 +16,11 @@ import { type ScriptedUpstream, startScriptedUpstream } from "../support/scripte
 import { temporaryFolder } from "../support/toolchain.ts";
 
 const LIVE_CLIENTS = 2000;
+const MAY_BE_LOST = LIVE_CLIENTS / 1000;
 /** Live clients whose answers are awaited together, so that dead ones are between them in every batch. */
 const AT_ONCE = 20;
 const WAIT_MS = 1000;
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 
 const folder = temporaryFolder();
 // Its sockets are opened and closed at once, which those of the runtime are not: thousands of clients take a second.
@@ -43,7 +45,7 @@ function open(onBatch: (batch: UdpBatch) => void): Promise<UdpSocket> {
 
 function send(socket: UdpSocket, port: number, octets: Uint8Array): void {
   const peer = new Uint8Array(new ArrayBuffer(PEER_OCTETS));
-  writeSockaddr(peer, 0, parseAddress("127.0.0.1")!, port, 0);
+  writeSockaddr(peer, 0, LOOPBACK, port, 0);
   const start = socket.reserve();
   socket.room.set(octets, start);
   socket.commit(start, octets.length, peer, 0);
@@ -71,17 +73,17 @@ async function live(port: number, name: string): Promise<boolean> {
 test.each(formsAndEngines)("%s, %s: dead clients cost living ones no answer", async (form, udpEngine) => {
   const flags = ["--upstream", upstream.address, "--ca-file", upstream.caFile, "--udp-engine", udpEngine];
   const fdns = await startFdns({ form, flags: [...flags, "--listen", "127.0.0.1:0"] });
-  let answered = 0;
-  for (let done = 0; done < LIVE_CLIENTS; done += AT_ONCE) {
+  let lost = 0;
+  for (let done = 0; done < LIVE_CLIENTS && lost <= MAY_BE_LOST; done += AT_ONCE) {
     const waiting: Promise<boolean>[] = [];
     for (let i = done; i < done + AT_ONCE; i++) {
       // Asked of the upstream, the answer comes when they are long gone; refused at once, in the batch they came in.
       await dead(fdns.port, i % 2 === 0 ? query({ name: `dead-${i}.test` }) : chaosQuery);
       waiting.push(live(fdns.port, `live-${i}.test`));
     }
-    answered += (await Promise.all(waiting)).filter(Boolean).length;
+    lost += (await Promise.all(waiting)).filter((answered) => !answered).length;
   }
-  expect(answered).toBeGreaterThanOrEqual(LIVE_CLIENTS * 0.999);
+  expect(lost).toBeLessThanOrEqual(MAY_BE_LOST);
   // Ended by us, not by the storm.
   expect(await fdns.stop()).toBe(0);
   expect(fdns.log.filter(({ level }) => level !== "info")).toEqual([]);
