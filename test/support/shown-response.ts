@@ -89,8 +89,8 @@ const MAX_AGE_SECONDS = 120;
 /** What differs from what was shown before, one line each. Records are sets, and their TTLs may have counted down. */
 export function differences(before: Shown, now: Shown): string[] {
   const differing: string[] = [];
-  const compare = (what: string, one: unknown, other: unknown): void => {
-    if (one !== other) differing.push(`${what} "${other}" for "${one}"`);
+  const compare = (what: string, one: string, other: string): void => {
+    if (one !== other) differing.push(`${what} "${clipped(other)}" for "${clipped(one)}"`);
   };
   compare("RCODE", before.rcode, now.rcode);
   compare("flags", before.flags, now.flags);
@@ -106,6 +106,10 @@ export function differences(before: Shown, now: Shown): string[] {
     }
   }
   return differing;
+}
+
+function clipped(text: string): string {
+  return text.length > 400 ? `${text.slice(0, 400)}... (${text.length} characters)` : text;
 }
 
 /** The same for an answer that did not fit: the header with TC, and nothing of the answer (RFC 2181, 9). */
