@@ -45,6 +45,8 @@ export class Query {
    * RCODE to answer with if it is not, or DROP. Octets behind the last counted record are ignored, and never sent on.
    */
   parse(octets: Uint8Array, start: number, length: number): number {
+    this.qtype = 0;
+    this.qclass = 0;
     this.questionOctets = 0;
     this.hasEdns = false;
     this.ednsVersion = 0;
