@@ -156,11 +156,14 @@ class PortableSocket implements UdpSocket {
   }
 }
 
-/** Octets granted, or 0 where the runtime does not tell the truth (Deno reports what was asked for). */
+/** Octets granted, or 0 where that cannot be known. */
 function growReceiveBuffer(socket: dgram.Socket): number {
+  // Deno leaves the kernel's buffer as it is and allocates so many octets for each datagram it receives instead: with
+  // 4 MiB that is 0.6 ms a query, twelve times what a query costs otherwise.
+  if (process.versions.deno !== undefined) return 0;
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER_OCTETS);
-    return process.versions.deno === undefined ? socket.getRecvBufferSize() / 2 : 0;
+    return socket.getRecvBufferSize() / 2;
   } catch {
     // The default buffer serves too, it only loses bursts.
     return 0;
