@@ -161,6 +161,10 @@ export class Listeners {
       } catch (error) {
         // UDP shares with a stub on one address by itself; if it says in use, the port is another forwarder's.
         if (!(error instanceof BindError) || error.reason !== "in-use" || transport.name === "UDP") throw error;
+        this.#parts.log.info(
+          `${describe({ host, port })}, ${transport.name}: another socket is on it or on one of its addresses; ` +
+            "listening on each address that is free, as they come and go",
+        );
       }
     }
     return AddressFollower.start(transport, host, port, this.#parts, this.#onFault);
