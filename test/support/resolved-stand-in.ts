@@ -1,6 +1,6 @@
 /**
- * A stand-in for the stub listener of systemd-resolved, run as a program: UDP and TCP on 127.0.0.53 and 127.0.0.54,
- * port 53, the UDP sockets with SO_REUSEADDR and bound to loopback as its are (systemd, resolved-dns-stub.c). It
+ * A stand-in for the stub listener of systemd-resolved, run as a program: UDP and TCP on port 53 of the addresses
+ * given, the UDP sockets with SO_REUSEADDR and bound to loopback as its are (systemd, resolved-dns-stub.c). It
  * answers NXDOMAIN to everything, which fdns would not; a line on standard output says that it is ready.
  */
 
@@ -9,7 +9,6 @@ import { DATAGRAM_OCTETS, PEER_OCTETS, type UdpSocket } from "../../src/runtime/
 import { listenTcp } from "../../src/runtime/streams.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 
-export const STAND_IN_HOSTS = ["127.0.0.53", "127.0.0.54"] as const;
 export const STAND_IN_RCODE = 3;
 
 const SO_BINDTODEVICE = 25;
@@ -74,6 +73,6 @@ async function serve(host: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  for (const host of STAND_IN_HOSTS) await serve(host);
+  for (const host of process.argv.slice(2)) await serve(host);
   console.log("ready");
 }
