@@ -116,9 +116,15 @@ export class DotServer implements ConnectionOwner, Carrier {
   probeIfDue(): void {
     const nowMs = this.#parts.clock.nowMs();
     if (this.healthy || nowMs < this.#probeAtMs) return;
-    this.#probeAtMs = nowMs + this.#backOffMs();
-    this.onTimeout(this.#probe); // the last one may still be waiting
-    this.send(this.#probe);
+    const { carrier } = this.#probe;
+    if (carrier === undefined) {
+      this.#probeAtMs = nowMs + this.#backOffMs();
+      this.send(this.#probe);
+    } else if (carrier instanceof DotConnection && carrier.ready) {
+      // Any answer would have made the server healthy: nobody is there. (A look-up or a handshake has its own bound.)
+      carrier.cancel(this.#probe);
+      this.#endSilent(carrier);
+    }
   }
 
   /** Takes the exchange; the owner hears what becomes of it, possibly before this returns. */
@@ -155,9 +161,13 @@ export class DotServer implements ConnectionOwner, Carrier {
     carrier?.cancel(exchange);
     if (!(carrier instanceof DotConnection)) return;
     if (exchange.resends > 0 || carrier.lastHeardMs >= exchange.sentMs) return;
+    this.#endSilent(carrier);
+  }
+
+  #endSilent(connection: DotConnection): void {
     const error = new UpstreamError("timeout", "no answer, and nothing heard on the connection");
     this.#markFailed(error);
-    carrier.abort(error);
+    connection.abort(error);
   }
 
   /** Makes no connection any more; ends every one once it is idle, or at once with `error`. */
