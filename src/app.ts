@@ -8,7 +8,7 @@ import { TcpClients } from "./listener/tcp-listener.ts";
 import type { Log } from "./observe/log.ts";
 import { AccessList, LOCAL_PREFIXES } from "./policy/access.ts";
 import { Resolver } from "./resolver/resolver.ts";
-import { BindError, type Runtime } from "./runtime/runtime.ts";
+import { BindError, type Clock, type Runtime } from "./runtime/runtime.ts";
 import { type BootstrapLimits, bootstrapLookUp } from "./upstream/bootstrap.ts";
 import type { ServerLimits, ServerParts } from "./upstream/dot-server.ts";
 import { UpstreamSet } from "./upstream/upstream-set.ts";
@@ -44,6 +44,9 @@ const serverLimits: ServerLimits = {
   minBackOffMs: defaults.upstreamBackoffFirstMs.value,
   maxBackOffMs: defaults.upstreamBackoffMaxMs.value,
 };
+
+/** Queries that had reached the host when the signal came are still read, and answered. */
+const LAST_READS_MS = 20;
 
 /** How long TCP clients have to take their last answers, once these are written. */
 const LAST_WRITES_MS = 200;
@@ -111,6 +114,7 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
   return {
     listening: listeners.bound,
     async stop() {
+      await after(clock, LAST_READS_MS);
       resolver.stop();
       const clientsGone = clients.stop();
       await upstreams.stop(config.shutdownMs);
@@ -120,6 +124,10 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
       await clientsGone;
     },
   };
+}
+
+function after(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
 }
 
 /** What an operator can do about an address that could not be bound. */
