@@ -4,6 +4,7 @@
  */
 
 import { type Answer, decode } from "@leichtgewicht/dns-packet";
+import { parseIpAddress } from "../wire/ip-address.ts";
 import type { ResponseLayout } from "../wire/response.ts";
 import type { LookUp, ServerIdentity, ServerParts } from "./dot-server.ts";
 import { Exchange, UpstreamError } from "./exchange.ts";
@@ -83,7 +84,9 @@ function addressesIn(message: Uint8Array): string[] {
     const answersOnly = Uint8Array.from(message);
     answersOnly.fill(0, 8, 12);
     const { answers } = decode(answersOnly) as { answers?: Answer[] };
-    return (answers ?? []).flatMap((one) => (one.type === "A" || one.type === "AAAA" ? [one.data as string] : []));
+    const addresses = (answers ?? []).filter(({ type }) => type === "A" || type === "AAAA");
+    // RDATA too short decodes to a text that is none, which the runtime would take for a name and look up by itself.
+    return addresses.map(({ data }) => data as string).filter((text) => parseIpAddress(text) !== undefined);
   } catch {
     return [];
   }
