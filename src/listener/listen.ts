@@ -3,6 +3,7 @@
  * can be, else one for each local address of the host, followed as they come and go.
  */
 
+import type { ListenAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import {
   BindError,
@@ -15,13 +16,6 @@ import {
 import type { QueryHandler } from "./query-handler.ts";
 import type { TcpClients } from "./tcp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
-
-/** One address to listen on (config/config.ts, ListenAddress). */
-export interface ListenOn {
-  readonly host: string;
-  readonly port: number;
-  readonly optional: boolean;
-}
 
 export interface ListenParts {
   readonly runtime: Pick<Runtime, "listenTcp" | "localAddresses">;
@@ -96,7 +90,7 @@ export class Listeners {
   }
 
   /** Binds every address, or closes what it bound and rejects with the reason. */
-  async open(addresses: readonly ListenOn[]): Promise<void> {
+  async open(addresses: readonly ListenAddress[]): Promise<void> {
     try {
       for (const address of addresses) await this.#openAddress(address);
       if (this.bound.length === 0)
@@ -111,7 +105,7 @@ export class Listeners {
     for (const one of this.#open.splice(0)) one.close();
   }
 
-  async #openAddress({ host, port, optional }: ListenOn): Promise<void> {
+  async #openAddress({ host, port, optional }: ListenAddress): Promise<void> {
     if (host !== "*") {
       await this.#openFamily(host, port, optional);
       return;

@@ -1,18 +1,13 @@
 /** Who may ask. */
 
+import type { AddressPrefix } from "../config/config.ts";
 import { AF_INET } from "../runtime/sockaddr.ts";
-
-/** An address prefix in network order: 4 or 16 octets, of which the first `bits` bits count. */
-export interface Prefix {
-  readonly octets: Uint8Array;
-  readonly bits: number;
-}
 
 /**
  * Loopback, link-local and private addresses: those that a packet from the Internet does not carry (RFC 1122 3.2.1.3,
  * RFC 3927, RFC 1918, RFC 6598; RFC 4291 2.5.3 and 2.5.6, RFC 4193).
  */
-export const LOCAL_PREFIXES: readonly Prefix[] = [
+export const LOCAL_PREFIXES: readonly AddressPrefix[] = [
   { octets: Uint8Array.of(127, 0, 0, 0), bits: 8 },
   { octets: Uint8Array.of(10, 0, 0, 0), bits: 8 },
   { octets: Uint8Array.of(172, 16, 0, 0), bits: 12 },
@@ -26,10 +21,10 @@ export const LOCAL_PREFIXES: readonly Prefix[] = [
 
 /** The prefixes whose clients are answered; everyone else is refused. */
 export class AccessList {
-  readonly #ipv4: readonly Prefix[];
-  readonly #ipv6: readonly Prefix[];
+  readonly #ipv4: readonly AddressPrefix[];
+  readonly #ipv6: readonly AddressPrefix[];
 
-  constructor(prefixes: readonly Prefix[]) {
+  constructor(prefixes: readonly AddressPrefix[]) {
     this.#ipv4 = prefixes.filter((prefix) => prefix.octets.length === 4);
     this.#ipv6 = prefixes.filter((prefix) => prefix.octets.length === 16);
   }
@@ -43,12 +38,12 @@ export class AccessList {
   }
 }
 
-function contains(prefixes: readonly Prefix[], octets: Uint8Array, at: number): boolean {
+function contains(prefixes: readonly AddressPrefix[], octets: Uint8Array, at: number): boolean {
   for (const prefix of prefixes) if (matches(prefix, octets, at)) return true;
   return false;
 }
 
-function matches({ octets: wanted, bits }: Prefix, octets: Uint8Array, at: number): boolean {
+function matches({ octets: wanted, bits }: AddressPrefix, octets: Uint8Array, at: number): boolean {
   const whole = bits >> 3;
   for (let i = 0; i < whole; i++) if (octets[at + i] !== wanted[i]) return false;
   const rest = bits & 7;

@@ -4,9 +4,10 @@
  */
 
 import { type Answer, decode } from "@leichtgewicht/dns-packet";
+import type { UpstreamAddress } from "../config/config.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import type { LookUp, ServerIdentity, ServerParts } from "./dot-server.ts";
+import type { LookUp, ServerParts } from "./dot-server.ts";
 import { Exchange, UpstreamError } from "./exchange.ts";
 import { type SetLimits, UpstreamSet } from "./upstream-set.ts";
 
@@ -24,7 +25,7 @@ export interface Bootstrap {
 
 /** `servers` have addresses, all of them: a bootstrap server cannot itself be looked up. */
 export function bootstrapLookUp(
-  servers: readonly ServerIdentity[],
+  servers: readonly UpstreamAddress[],
   parts: Omit<ServerParts, "lookUp">,
   limits: BootstrapLimits,
 ): Bootstrap {

@@ -3,6 +3,7 @@
  * It never chooses for a query; the set of upstreams does (upstream-set.ts).
  */
 
+import type { UpstreamAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import type {
   ByteStream,
@@ -20,16 +21,6 @@ import { type Carrier, Exchange, UpstreamError } from "./exchange.ts";
 
 /** Finds the addresses of a host name; calls back once, with at least one address or an error. */
 export type LookUp = (hostName: string, done: (found: readonly string[] | UpstreamError) => void) => void;
-
-/** What the operator said of this upstream (config/config.ts, UpstreamAddress). */
-export interface ServerIdentity {
-  readonly text: string;
-  readonly addresses: readonly string[];
-  readonly hostName: string | undefined;
-  readonly port: number;
-  readonly adn: string | undefined;
-  readonly spkiPins: readonly Uint8Array[];
-}
 
 export interface ServerLimits {
   readonly connection: ConnectionLimits;
@@ -74,7 +65,7 @@ class Probe extends Exchange {
 }
 
 export class DotServer implements ConnectionOwner, Carrier {
-  readonly identity: ServerIdentity;
+  readonly identity: UpstreamAddress;
   readonly #parts: ServerParts;
   readonly #owner: ServerOwner;
   readonly #connections: DotConnection[] = [];
@@ -94,7 +85,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   readonly #probe = new Probe();
   #closed = false;
 
-  constructor(identity: ServerIdentity, parts: ServerParts, owner: ServerOwner) {
+  constructor(identity: UpstreamAddress, parts: ServerParts, owner: ServerOwner) {
     this.identity = identity;
     this.#parts = parts;
     this.#owner = owner;

@@ -3,10 +3,11 @@
  * upstream has failed it, or its time is over.
  */
 
+import type { UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { RCODE } from "../wire/protocol.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { DotServer, type ServerIdentity, type ServerOwner, type ServerParts } from "./dot-server.ts";
+import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 
 export interface SetLimits {
@@ -28,7 +29,7 @@ export class UpstreamSet implements ServerOwner {
   #onIdle: (() => void) | undefined;
 
   /** The order of `identities` is the order of preference. */
-  constructor(identities: readonly ServerIdentity[], parts: ServerParts, limits: SetLimits) {
+  constructor(identities: readonly UpstreamAddress[], parts: ServerParts, limits: SetLimits) {
     this.#servers = identities.map((identity) => new DotServer(identity, parts, this));
     this.#clock = parts.clock;
     this.#limits = limits;

@@ -1,7 +1,8 @@
 /** Upstreams whose handshakes, answers and ends are the test's to choose. */
 
+import type { UpstreamAddress } from "../../src/config/config.ts";
 import type { ByteStream, TlsDialOptions, TlsOutcome } from "../../src/runtime/runtime.ts";
-import type { ServerIdentity, ServerLimits, ServerParts } from "../../src/upstream/dot-server.ts";
+import type { ServerLimits, ServerParts } from "../../src/upstream/dot-server.ts";
 import { Exchange, type UpstreamError } from "../../src/upstream/exchange.ts";
 import type { SetLimits } from "../../src/upstream/upstream-set.ts";
 import type { ResponseLayout } from "../../src/wire/response.ts";
@@ -136,7 +137,7 @@ export class FakeNetwork {
   }
 }
 
-export function identity(text: string, parts: Partial<ServerIdentity> = {}): ServerIdentity {
+export function identity(text: string, parts: Partial<UpstreamAddress> = {}): UpstreamAddress {
   return { text, addresses: [text], hostName: undefined, port: 853, adn: undefined, spkiPins: [], ...parts };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { ServerIdentity, ServerLimits } from "../../src/upstream/dot-server.ts";
+import type { UpstreamAddress } from "../../src/config/config.ts";
+import type { ServerLimits } from "../../src/upstream/dot-server.ts";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
 import { type SetLimits, UpstreamSet } from "../../src/upstream/upstream-set.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -20,7 +21,7 @@ class Scene {
   readonly network = new FakeNetwork(this.clock);
   readonly set: UpstreamSet;
 
-  constructor(servers: ServerIdentity[], server: Partial<ServerLimits> = {}, limits: Partial<SetLimits> = {}) {
+  constructor(servers: UpstreamAddress[], server: Partial<ServerLimits> = {}, limits: Partial<SetLimits> = {}) {
     this.set = new UpstreamSet(servers, this.network.parts(server), { ...setLimits, ...limits });
   }
 
