@@ -1,0 +1,262 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
+import { Resolver, type ResolverParts } from "../../src/resolver/resolver.ts";
+import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
+import { type Exchange, UpstreamError, type UpstreamErrorCode } from "../../src/upstream/exchange.ts";
+import { ResponseLayout } from "../../src/wire/response.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import {
+  address,
+  type MessageParts,
+  message,
+  opt,
+  option,
+  question,
+  record,
+  response,
+} from "../support/fake-messages.ts";
+import { FakeSink, peerOf } from "../support/fake-sink.ts";
+
+class Scene {
+  readonly clock = new FakeClock();
+  readonly asked: Exchange[] = [];
+  readonly resolver: Resolver;
+  readonly sink: FakeSink;
+
+  constructor(parts: Partial<ResolverParts> = {}, sink = new FakeSink(1232)) {
+    this.sink = sink;
+    const { asked } = this;
+    this.resolver = new Resolver({
+      clock: this.clock,
+      upstreams: {
+        ask: (exchange) => void asked.push(exchange),
+        get inFlight() {
+          return asked.length;
+        },
+      },
+      access: new AccessList(LOCAL_PREFIXES),
+      queryTimeoutMs: 4000,
+      maxInFlight: 100,
+      maxUdpOctets: 1232,
+      ...parts,
+    });
+  }
+
+  /** Returns what handle() said. The query and its peer are overwritten afterwards, as a batch's are. */
+  query(parts: MessageParts = {}, host = "127.0.0.1", port = 5353): boolean {
+    return this.octets(message(parts), host, port);
+  }
+
+  octets(octets: Uint8Array, host = "127.0.0.1", port = 5353): boolean {
+    const within = Uint8Array.of(9, 9, 9, ...octets, 9, 9);
+    const peers = peerOf(host, port);
+    const taken = this.resolver.handle(within, 3, octets.length, this.sink, peers, PEER_OCTETS);
+    within.fill(0);
+    peers.fill(0);
+    return taken;
+  }
+
+  answer(exchange: Exchange, octets: Uint8Array): void {
+    const layout = new ResponseLayout();
+    expect(layout.scan(octets, 0, octets.length)).toBe(true);
+    this.asked.splice(this.asked.indexOf(exchange), 1);
+    exchange.onResponse(octets, 0, layout);
+  }
+
+  fail(exchange: Exchange, code: UpstreamErrorCode): void {
+    this.asked.splice(this.asked.indexOf(exchange), 1);
+    exchange.onFailure(new UpstreamError(code, "for a test"));
+  }
+
+  /** RCODE and Extended DNS Error of the only response. */
+  get verdict(): [rcode: number, ede: number | undefined] {
+    expect(this.sink.sent).toHaveLength(1);
+    const { octets } = this.sink.sent[0]!;
+    const hasError = octets.length >= 6 && octets.at(-5) === 15 && octets.at(-3) === 2;
+    return [octets[3]! & 15, hasError ? octets.at(-1) : undefined];
+  }
+}
+
+const edns = { additional: [opt({ size: 4096 })] };
+
+describe("answered without asking anyone", () => {
+  test("strangers: REFUSED, EDE 18, whatever they ask", () => {
+    for (const parts of [edns, { ...edns, flags: 0 }]) {
+      const scene = new Scene();
+      expect(scene.query(parts, "8.8.8.8")).toBe(true);
+      expect(scene.verdict).toEqual([5, 18]);
+      expect(scene.asked).toEqual([]);
+    }
+    const scene = new Scene();
+    scene.query({ flags: 0x2100 }, "2001:db8::1");
+    expect(scene.verdict).toEqual([5, undefined]);
+  });
+
+  test.each([
+    ["RD=0", { flags: 0x0000, ...edns }, 5, 18],
+    ["CH", { questions: [question("version.bind", 16, 3)], ...edns }, 5, 21],
+    ["AXFR", { questions: [question("a.test", 252)], ...edns }, 5, 21],
+    ["IXFR, without EDNS", { questions: [question("a.test", 251)] }, 5, undefined],
+    ["NOTIFY", { flags: 0x2100 }, 4, undefined],
+    ["two questions", { questions: [question("a"), question("b")] }, 1, undefined],
+    ["EDNS version 1", { additional: [opt({ version: 1 })] }, 0, undefined],
+  ] as [string, MessageParts, number, number | undefined][])("%s", (_what, parts, rcode, ede) => {
+    const scene = new Scene();
+    expect(scene.query(parts)).toBe(true);
+    expect(scene.verdict).toEqual([rcode, ede]);
+    expect(scene.asked).toEqual([]);
+  });
+
+  test("dropped: responses and what is no header, also of strangers", () => {
+    const scene = new Scene();
+    expect(scene.query({ flags: 0x8180 })).toBe(false);
+    expect(scene.query({ flags: 0x8180 }, "8.8.8.8")).toBe(false);
+    expect(scene.octets(new Uint8Array(11))).toBe(false);
+    expect(scene.sink.sent).toEqual([]);
+  });
+
+  test("more in flight than allowed: SERVFAIL at once, and those in flight go on", () => {
+    const scene = new Scene({ maxInFlight: 2 });
+    scene.query({ id: 1 });
+    scene.query({ id: 2 });
+    scene.query({ id: 3, ...edns });
+    expect(scene.asked).toHaveLength(2);
+    expect(scene.verdict).toEqual([2, 0]);
+    scene.answer(scene.asked[0]!, response());
+    scene.query({ id: 4 });
+    expect(scene.asked).toHaveLength(2);
+  });
+
+  test("stopped: new ones are dropped, those in flight are answered", () => {
+    const scene = new Scene();
+    scene.query({ id: 7 });
+    scene.resolver.stop();
+    expect(scene.query({ id: 8 })).toBe(false);
+    expect(scene.query({ id: 9 }, "8.8.8.8")).toBe(false);
+    scene.answer(scene.asked[0]!, response());
+    expect(scene.sink.sent.map(({ octets }) => octets[1])).toEqual([7]);
+  });
+});
+
+describe("answered by an upstream", () => {
+  test("goes to who asked, with the ID and the case it was asked with", () => {
+    const scene = new Scene();
+    scene.query({ id: 0xbeef, questions: [question("A.Test")] }, "192.168.1.2", 4711);
+    expect(scene.asked[0]!.deadlineMs).toBe(scene.clock.nowMs() + 4000);
+    scene.answer(scene.asked[0]!, response({ id: 1, answers: [address()] }));
+    const { octets, port } = scene.sink.sent[0]!;
+    expect(port).toBe(4711);
+    expect([...octets]).toEqual([...response({ id: 0xbeef, questions: [question("A.Test")], answers: [address()] })]);
+  });
+
+  const long = response({ answers: new Array(60).fill(address()), additional: [opt({ options: option(15, [0, 3]) })] });
+  test.each([
+    ["without EDNS, 512 octets", {}, 1232, true],
+    ["with EDNS, what it said, at most 1232", edns, 1232, false],
+    ["with a lower limit of ours", edns, 600, true],
+    ["over TCP", {}, 65_535, false],
+  ] as [string, MessageParts, number, boolean][])("a long answer %s: TC", (_what, parts, max, isCut) => {
+    const scene = new Scene({}, new FakeSink(max));
+    scene.query(parts);
+    scene.answer(scene.asked[0]!, long);
+    expect((scene.sink.sent[0]!.octets[2]! & 2) !== 0).toBe(isCut);
+  });
+
+  test("a bare error header gets its question back", () => {
+    const scene = new Scene();
+    scene.query({ id: 5, ...edns });
+    scene.answer(scene.asked[0]!, response({ questions: [], flags: 0x8185 }));
+    expect([...scene.sink.sent[0]!.octets.subarray(0, 24)]).toEqual([
+      0,
+      5,
+      0x81,
+      0x85,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+      ...question("a.test"),
+    ]);
+  });
+
+  test("an answer of any size fits the room that was asked for", () => {
+    for (let octets = 0; octets < 700; octets += 7) {
+      const scene = new Scene();
+      scene.query(edns);
+      const options = option(15, new Array(octets % 100).fill(0));
+      const additional = [opt({ options }), record([0], 16, new Array(octets).fill(1))];
+      scene.answer(scene.asked[0]!, response({ answers: [record([0], 16, new Array(octets).fill(2))], additional }));
+      expect(scene.sink.sent).toHaveLength(1);
+    }
+  });
+});
+
+describe("when every upstream failed: SERVFAIL, and why", () => {
+  const errors: [UpstreamErrorCode, number][] = [
+    ["connect", 23],
+    ["authentication", 23],
+    ["closed", 23],
+    ["unresolved", 23],
+    ["timeout", 22],
+    ["malformed", 22],
+    ["overloaded", 0],
+    ["stopping", 0],
+  ];
+  test.each(errors)("%s is EDE %p", (code, ede) => {
+    const scene = new Scene();
+    scene.query(edns);
+    scene.fail(scene.asked[0]!, code);
+    expect(scene.verdict).toEqual([2, ede]);
+  });
+
+  test("also when it fails before ask() returns", () => {
+    const failsAtOnce = {
+      ask: (exchange: Exchange) => exchange.onFailure(new UpstreamError("connect", "for a test")),
+      inFlight: 0,
+    };
+    const scene = new Scene({ upstreams: failsAtOnce });
+    for (let id = 1; id <= 3; id++) expect(scene.query({ id })).toBe(true);
+    expect(scene.sink.sent.map(({ octets }) => octets[1])).toEqual([1, 2, 3]);
+  });
+});
+
+test("queries are pooled and never mixed up: each is answered exactly once, to its own client, with its own name", () => {
+  const kinds = ["ask", "ask", "ask", "answer", "fail", "refused", "garbage"] as const;
+  const steps = fc.array(fc.tuple(fc.constantFrom(...kinds), fc.nat()), { maxLength: 150 });
+  fc.assert(
+    fc.property(steps, (schedule) => {
+      const scene = new Scene();
+      let next = 1;
+      const isTaken = new Map<number, boolean>();
+      const ask = (parts: MessageParts): void => {
+        const id = next++;
+        isTaken.set(id, scene.query({ id, questions: [question(`n${id}.test`)], ...parts }, "10.0.0.1", id));
+      };
+      const act = { ask: () => ask({}), refused: () => ask({ flags: 0 }), garbage: () => ask({ flags: 0x8000 }) };
+      for (const [kind, which] of schedule) {
+        const exchange = scene.asked[which % Math.max(1, scene.asked.length)];
+        if (kind !== "answer" && kind !== "fail") act[kind]();
+        else if (exchange !== undefined) settle(scene, exchange, kind);
+      }
+      for (const exchange of [...scene.asked]) settle(scene, exchange, "answer");
+      const wanted = [...isTaken].filter(([, taken]) => taken).map(([id]) => id);
+      expect(scene.sink.sent.map(({ port }) => port).sort((a, b) => a - b)).toEqual(wanted);
+      for (const { octets, port } of scene.sink.sent) {
+        expect((octets[0]! << 8) | octets[1]!).toBe(port);
+        expect([...octets.subarray(12, 12 + question(`n${port}.test`).length)]).toEqual(question(`n${port}.test`));
+      }
+    }),
+    { seed: 23, numRuns: 150 },
+  );
+});
+
+function settle(scene: Scene, exchange: Exchange, how: "answer" | "fail"): void {
+  const { question: octets, questionOctets } = exchange.query;
+  if (how === "fail") scene.fail(exchange, "timeout");
+  else scene.answer(exchange, response({ questions: [[...octets.subarray(0, questionOctets)]], answers: [address()] }));
+}
