@@ -3,14 +3,14 @@
  * (ICMP port unreachable), and on some sockets reports it to the next send, which is someone else's answer.
  */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { PEER_OCTETS, type UdpBatch, type UdpSocket } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 import { query, rcodeOf } from "../support/ask.ts";
-import { formsAndEngines, startFdns } from "../support/fdns.ts";
+import { formsAndEngines, type RunningFdns, startFdns } from "../support/fdns.ts";
 import { chaosQuery } from "../support/first-answer.ts";
 import { type ScriptedUpstream, startScriptedUpstream } from "../support/scripted-upstream.ts";
 import { temporaryFolder } from "../support/toolchain.ts";
@@ -26,9 +26,15 @@ const folder = temporaryFolder();
 // Its sockets are opened and closed at once, which those of the runtime are not: thousands of clients take a second.
 const engine = batchedUdpEngine(await loadLibc());
 let upstream: ScriptedUpstream;
+const running: RunningFdns[] = [];
 
 beforeAll(async () => {
   upstream = await startScriptedUpstream(folder, ["--delay", "0-3"]);
+});
+
+// What did not end as it should.
+afterEach(() => {
+  for (const fdns of running.splice(0)) fdns.kill("SIGKILL");
 });
 
 afterAll(async () => {
@@ -73,6 +79,7 @@ async function live(port: number, name: string): Promise<boolean> {
 test.each(formsAndEngines)("%s, %s: dead clients cost living ones no answer", async (form, udpEngine) => {
   const flags = ["--upstream", upstream.address, "--ca-file", upstream.caFile, "--udp-engine", udpEngine];
   const fdns = await startFdns({ form, flags: [...flags, "--listen", "127.0.0.1:0"] });
+  running.push(fdns);
   let lost = 0;
   for (let done = 0; done < LIVE_CLIENTS && lost <= MAY_BE_LOST; done += AT_ONCE) {
     const waiting: Promise<boolean>[] = [];

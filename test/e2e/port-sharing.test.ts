@@ -130,16 +130,16 @@ describe("beside a stand-in for the stub of systemd-resolved", () => {
     },
   );
 
-  test.each(engines)("%s: a second fdns is an error, on every address and on one", async (engine) => {
-    await start(host, "executable", engine, ":53");
-    for (const second of engines) {
-      expect(reason(await startInVain(host, second, [":53"]))).toMatch(/port 53: the address is in use/);
+  test.each(formsAndEngines)("%s, %s: is an error beside another fdns too", async (form, engine) => {
+    for (const first of engines) {
+      const { stop } = await start(host, "executable", first, ":53");
+      expect(reason(await startInVain(host, engine, [":53"], [], form))).toMatch(/port 53: the address is in use/);
+      const one = reason(await startInVain(host, engine, ["127.0.0.1:53"], [], form));
+      expect(one).toMatch(/"127.0.0.1" port 53: the address is in use/);
+      // That one goes on as before.
+      expect(await rcodes(host, ["127.0.0.1", "::1"])).toEqual(fromEach(["127.0.0.1", "::1"], 0));
+      await stop();
     }
-    expect(reason(await startInVain(host, engine, ["127.0.0.1:53"]))).toMatch(
-      /"127.0.0.1" port 53: the address is in use/,
-    );
-    // It goes on as before.
-    expect(await rcodes(host, ["127.0.0.1", "::1"])).toEqual(fromEach(["127.0.0.1", "::1"], 0));
   });
 });
 

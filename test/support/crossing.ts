@@ -1,7 +1,7 @@
 /** The run that looks for crossed answers: one fdns, an upstream that shuffles and delays, many stubs at once. */
 
 import { rmSync } from "node:fs";
-import { type Form, startFdns } from "./fdns.ts";
+import { type Form, type RunningFdns, startFdns } from "./fdns.ts";
 import { startScriptedUpstream } from "./scripted-upstream.ts";
 import { temporaryFolder } from "./toolchain.ts";
 import { Ledger, type Totals, totals } from "./volume.ts";
@@ -31,8 +31,9 @@ export async function runCrossing({ count, form, engine }: CrossingOptions): Pro
   const folder = temporaryFolder();
   const upstream = await startScriptedUpstream(folder, UPSTREAM_FLAGS);
   const flags = ["--upstream", upstream.address, "--ca-file", upstream.caFile, "--udp-engine", engine];
-  const fdns = await startFdns({ form, flags: [...flags, "--listen", "127.0.0.1:0"] });
+  let fdns: RunningFdns | undefined;
   try {
+    fdns = await startFdns({ form, flags: [...flags, "--listen", "127.0.0.1:0"] });
     const perConnection = Math.floor(count / 5 / TCP_CONNECTIONS);
     const overTcp = Array.from({ length: TCP_CONNECTIONS }, (_, i) => new Ledger(i * perConnection, perConnection));
     const overUdp = new Ledger(TCP_CONNECTIONS * perConnection, count - TCP_CONNECTIONS * perConnection);
@@ -45,7 +46,7 @@ export async function runCrossing({ count, form, engine }: CrossingOptions): Pro
     const tookMs = performance.now() - began;
     return { ...totals([overUdp, ...overTcp]), tookMs, exitCode: await fdns.stop() };
   } finally {
-    await fdns.stop();
+    await fdns?.stop();
     await upstream.stop();
     rmSync(folder, { recursive: true });
   }
