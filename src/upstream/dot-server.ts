@@ -98,7 +98,7 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Dials, so that the next query finds a connection, or the log says why there is none. */
   warm(): void {
-    if (this.#connections.length > 0 || this.#lookingUp || this.#closed) return;
+    if (this.#connections.length > 0 || this.#lookingUp) return;
     if (this.#addresses.length === 0) this.#lookUpAddresses();
     else this.#dial();
   }

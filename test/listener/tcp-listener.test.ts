@@ -264,6 +264,15 @@ describe("limits", () => {
     expect(scene.clients.count).toBe(5);
   });
 
+  test("a client may come and go as often as it likes", () => {
+    const scene = new Scene();
+    for (let i = 0; i < 20; i++) {
+      scene.connect().close();
+      scene.clock.turn();
+    }
+    expect([1, 2, 3].map((port) => scene.connect("192.168.1.7", port).closed)).toEqual([false, false, false]);
+  });
+
   test("that connections are refused is said once a minute at most, also when they come and go", () => {
     const scene = new Scene();
     for (let i = 0; i < 50; i++) {

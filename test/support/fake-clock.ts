@@ -12,7 +12,11 @@ export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   #endOfTurn: (() => void)[] = [];
 
+  /** How much passes with each look at the clock: real ones never show the same time twice. */
+  stepMs = 0;
+
   nowMs(): number {
+    this.#nowMs += this.stepMs;
     return this.#nowMs;
   }
 
@@ -55,7 +59,7 @@ export class FakeClock implements Clock {
       timer.callback();
       this.turn();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   #next(untilMs: number): Timer | undefined {

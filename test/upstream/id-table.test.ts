@@ -71,6 +71,18 @@ describe("message IDs", () => {
     expect(table.taken).toBe(0);
   });
 
+  test("one connection may carry more queries than there are IDs, one after the other", () => {
+    const table = new IdTable(fakeRandom(9));
+    const exchange = new FakeExchange();
+    const lasting = new FakeExchange();
+    const lastingId = table.take(lasting);
+    for (let i = 0; i < 140_000; i++) {
+      const id = table.take(exchange);
+      if (table.find(id) !== exchange || table.find(lastingId) !== lasting) throw new Error(`mixed up after ${i}`);
+      table.release(id);
+    }
+  });
+
   test("IDs use all 65,536 values evenly", () => {
     const table = new IdTable(fakeRandom(2));
     const exchange = new FakeExchange();

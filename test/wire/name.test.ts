@@ -1,9 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { fold, sameQuestion } from "../../src/wire/name.ts";
+import { fold, sameQuestion, skipName } from "../../src/wire/name.ts";
 import { nameOf, question } from "../support/fake-messages.ts";
 
 const same = (a: number[], b: number[]) =>
   a.length === b.length && sameQuestion(Uint8Array.from([9, ...a]), 1, Uint8Array.from(b), 0, a.length);
+
+test("a name ends within its message, also where the octets go on behind it", () => {
+  const octets = Uint8Array.from([...new Array(12).fill(0), 1, 0x61, 0xc0, 12, 0, 0]);
+  const behind = [13, 14, 15, 16, 17].map((end) => skipName(octets, 14, end, 0));
+  expect(behind).toEqual([-1, -1, -1, 16, 16]);
+  expect([12, 13, 14, 15, 16].map((end) => skipName(octets, 12, end, 0))).toEqual([-1, -1, -1, -1, 16]);
+});
 
 describe("the same question", () => {
   test("whatever the case of its letters", () => {

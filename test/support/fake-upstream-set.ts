@@ -1,0 +1,44 @@
+/** A set of upstreams on a fake network, and short ways to ask it. */
+
+import type { UpstreamAddress } from "../../src/config/config.ts";
+import type { ServerLimits } from "../../src/upstream/dot-server.ts";
+import { type SetLimits, UpstreamSet } from "../../src/upstream/upstream-set.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { type FakeDial, FakeExchange, FakeNetwork, identity, setLimits } from "./fake-upstream.ts";
+
+const QUERY_MS = 4000;
+
+export class Scene {
+  readonly clock = new FakeClock();
+  readonly network = new FakeNetwork(this.clock);
+  readonly set: UpstreamSet;
+
+  constructor(servers: UpstreamAddress[], server: Partial<ServerLimits> = {}, limits: Partial<SetLimits> = {}) {
+    this.set = new UpstreamSet(servers, this.network.parts(server), { ...setLimits, ...limits });
+  }
+
+  ask(...labels: string[]): FakeExchange[] {
+    const exchanges = labels.map((label) => {
+      const exchange = new FakeExchange(label, this.clock.nowMs() + QUERY_MS);
+      this.set.ask(exchange);
+      return exchange;
+    });
+    this.clock.turn();
+    return exchanges;
+  }
+
+  dial(n: number): FakeDial {
+    const dial = this.network.dials[n];
+    if (dial === undefined) throw new Error(`there is no dial ${n}, only ${this.network.dials.length}`);
+    return dial;
+  }
+
+  get hosts(): string[] {
+    return this.network.dials.map(({ host }) => host);
+  }
+}
+
+export const one = (server?: Partial<ServerLimits>) => new Scene([identity("10.0.0.1")], server);
+export const two = (server?: Partial<ServerLimits>) => new Scene([identity("10.0.0.1"), identity("10.0.0.2")], server);
+export const told = (exchanges: FakeExchange[]) => exchanges.flatMap((exchange) => exchange.told);
+export const labels = (n: number) => Array.from({ length: n }, (_, i) => `n${i}`);

@@ -1,0 +1,166 @@
+import { describe, expect, test } from "bun:test";
+import { answerTo, connectionLimits, identity, labelOf } from "../support/fake-upstream.ts";
+import { labels, one, Scene, told, two } from "../support/fake-upstream-set.ts";
+
+describe("one upstream", () => {
+  test("is dialled with its own parameters, once for many queries", () => {
+    const scene = new Scene([identity("10.0.0.1", { adn: "dns.test", port: 8853 })]);
+    const asked = scene.ask("a", "b");
+    expect(scene.network.dials).toHaveLength(1);
+    const { options } = scene.dial(0);
+    expect(options).toMatchObject({ address: { host: "10.0.0.1", port: 8853 }, adn: "dns.test", alpn: ["dot"] });
+    scene.dial(0).secure().answerAll();
+    expect(told(asked)).toEqual(["answer 0", "answer 0"]);
+    expect(scene.set.inFlight).toBe(0);
+  });
+
+  test("a thousand queries to a refused port make one dial, and a thousand more none", () => {
+    const scene = one();
+    const asked = scene.ask(...labels(1000));
+    scene.dial(0).fail("ECONNREFUSED");
+    expect(told(asked)).toEqual(new Array(1000).fill("connect"));
+    expect(told(scene.ask(...labels(1000)))).toEqual(new Array(1000).fill("connect"));
+    expect(scene.network.dials).toHaveLength(1);
+    expect(scene.network.log.told).toEqual(["warn upstream 10.0.0.1: connection refused"]);
+    scene.clock.advance(1000);
+    scene.ask("again");
+    expect(scene.network.dials).toHaveLength(2);
+    scene.dial(1).secure().answerAll();
+    expect(scene.network.log.told.at(-1)).toBe("info upstream 10.0.0.1: works again");
+  });
+
+  test("the same failure is told once, another one again", () => {
+    const scene = one();
+    for (const code of ["ECONNREFUSED", "ECONNREFUSED", "ECONNRESET"]) {
+      scene.ask("a");
+      scene.network.last.fail(code);
+      scene.clock.advance(1000);
+    }
+    expect(scene.network.log.told).toHaveLength(2);
+  });
+
+  test("the next address is tried for those who wait, and the one that works is kept", () => {
+    const scene = new Scene([identity("both", { addresses: ["10.0.0.1", "10.0.0.2", "10.0.0.3"] })]);
+    const asked = scene.ask("a", "b");
+    scene.dial(0).fail("ENETUNREACH");
+    scene.clock.advance(2500);
+    expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    scene.dial(2).secure().answerAll();
+    expect(told(asked)).toEqual(["answer 0", "answer 0"]);
+    expect(scene.network.log.told).toEqual([]);
+    scene.dial(2).close();
+    scene.ask("c");
+    expect(scene.hosts.at(-1)).toBe("10.0.0.3");
+    scene.network.last.fail("ECONNREFUSED");
+    expect(scene.hosts.at(-1)).toBe("10.0.0.1");
+  });
+
+  test("when every address failed, all are tried again later", () => {
+    const scene = new Scene([identity("both", { addresses: ["10.0.0.1", "10.0.0.2"] })]);
+    for (let round = 0; round < 3; round++) {
+      scene.ask("a");
+      scene.network.last.fail("ECONNREFUSED");
+      scene.network.last.fail("ECONNREFUSED");
+      scene.clock.advance(1000);
+    }
+    expect(scene.hosts).toEqual(new Array(3).fill(["10.0.0.1", "10.0.0.2"]).flat());
+  });
+
+  test("its certificate is checked for its own name and pins", () => {
+    const scene = new Scene([identity("10.0.0.1", { adn: "dns.test" })]);
+    scene.set.warm();
+    const { checkLeaf } = scene.dial(0).options;
+    const raw = new Uint8Array(0);
+    expect(checkLeaf({ raw, subjectAltName: undefined, notAfterMs: 0 })?.message).toContain("not for dns.test");
+    expect(checkLeaf({ raw, subjectAltName: "DNS:dns.test", notAfterMs: 0 })).toBeUndefined();
+    const pinned = new Scene([identity("10.0.0.1", { spkiPins: [new Uint8Array(32)] })]);
+    pinned.set.warm();
+    expect(pinned.dial(0).options.checkLeaf({ raw, subjectAltName: "", notAfterMs: 0 })).toBeInstanceOf(Error);
+  });
+
+  test("a connection that answered and closes: what was in flight is sent again on a new one", () => {
+    const scene = one();
+    const [first] = scene.ask("a");
+    scene.dial(0).secure().answerAll();
+    const asked = scene.ask("b", "c");
+    scene.dial(0).close();
+    expect(scene.network.dials).toHaveLength(2);
+    scene.dial(1).secure();
+    expect(scene.dial(1).queries.map(labelOf)).toEqual(["b", "c"]);
+    scene.dial(1).answerAll();
+    expect(told([first!, ...asked])).toEqual(["answer 0", "answer 0", "answer 0"]);
+    expect(scene.network.log.told).toEqual([]);
+  });
+
+  test("a fresh connection that closes without an answer is a failure", () => {
+    const scene = one();
+    const asked = scene.ask("a", "b");
+    scene.dial(0).secure().close();
+    expect(told(asked)).toEqual(["closed", "closed"]);
+    expect(scene.network.log.told).toEqual(["warn upstream 10.0.0.1: it closed the connection"]);
+  });
+
+  test("an unused connection that closes is none", () => {
+    const scene = one();
+    scene.set.warm();
+    scene.dial(0).secure().close();
+    expect(scene.network.log.told).toEqual([]);
+  });
+
+  test("being sent again has a bound", () => {
+    const scene = one();
+    const [survivor, ...rest] = scene.ask("s", "a");
+    for (let i = 0; i < 4; i++) {
+      const dial = scene.network.last.secure();
+      const query = dial.queries.find((octets) => labelOf(octets) !== "a")!;
+      dial.send(answerTo(query));
+      scene.ask(`next${i}`);
+      dial.close();
+    }
+    expect(survivor!.told).toEqual(["answer 0"]);
+    expect(told(rest)).toEqual(["closed"]);
+  });
+
+  test("more connections only when one is full, up to a bound; then queries fail at once", () => {
+    const scene = one({ connection: { ...connectionLimits, maxTakenIds: 2 } });
+    expect(told(scene.ask(...labels(5)))).toEqual(["overloaded"]);
+    expect(scene.network.dials).toHaveLength(2);
+    for (const dial of scene.network.dials) dial.secure().answerAll();
+    expect(told(scene.ask("x"))).toEqual([]);
+  });
+
+  test("a ticket is used once, and the next connection's is used after it", () => {
+    const scene = two();
+    const next = () => {
+      scene.ask("a");
+      const { last } = scene.network;
+      last.secure().answerAll();
+      last.close();
+      return last.options;
+    };
+    const first = next();
+    expect(first.session).toBeUndefined();
+    first.onSession(Uint8Array.of(1));
+    const second = next();
+    expect(second.session).toEqual(Uint8Array.of(1));
+    expect(next().session).toBeUndefined();
+    second.onSession(Uint8Array.of(2));
+    second.onSession(Uint8Array.of(3));
+    scene.ask("b");
+    expect(scene.network.last.options.session).toEqual(Uint8Array.of(3));
+    // Another server never sees it.
+    scene.network.last.options.onSession(Uint8Array.of(4));
+    scene.network.last.fail("ECONNREFUSED");
+    expect(scene.network.last.host).toBe("10.0.0.2");
+    expect(scene.network.last.options.session).toBeUndefined();
+  });
+
+  test("warm() dials once, and says what is wrong", () => {
+    const scene = one();
+    scene.set.warm();
+    scene.set.warm();
+    expect(scene.network.dials).toHaveLength(1);
+    scene.dial(0).fail("CERT_HAS_EXPIRED");
+    expect(scene.network.log.told).toEqual(["warn upstream 10.0.0.1: its certificate has expired"]);
+  });
+});

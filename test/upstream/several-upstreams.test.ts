@@ -1,0 +1,122 @@
+import { describe, expect, test } from "bun:test";
+import { answerTo, labelOf } from "../support/fake-upstream.ts";
+import { one, told, two } from "../support/fake-upstream-set.ts";
+
+describe("more than one upstream", () => {
+  test("the first is preferred; the next takes over when it fails, and a query fails when all have", () => {
+    const scene = two();
+    const [asked] = scene.ask("a");
+    scene.dial(0).fail("ECONNREFUSED");
+    expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2"]);
+    scene.dial(1).fail("CERT_HAS_EXPIRED");
+    expect(asked!.told).toEqual(["authentication"]);
+  });
+
+  test.each([
+    ["SERVFAIL", 0x8182, "answer 0"],
+    ["REFUSED", 0x8185, "answer 0"],
+    ["NXDOMAIN", 0x8183, "answer 3"],
+    ["FORMERR", 0x8181, "answer 0"],
+    ["NOTIMP", 0x8184, "answer 0"],
+  ])("%s of the first", (_name, flags, becomes) => {
+    const scene = two();
+    const [asked] = scene.ask("a");
+    scene.dial(0).secure().answerAll(flags);
+    if (becomes === "answer 0") scene.dial(1).secure().answerAll();
+    expect(asked!.told).toEqual([becomes]);
+  });
+
+  test("SERVFAIL and REFUSED of the last are answers; a complaint about fdns' query is a failure", () => {
+    for (const [flags, becomes] of [
+      [0x8182, "answer 2"],
+      [0x8185, "answer 5"],
+      [0x8181, "malformed"],
+    ] as const) {
+      const scene = one();
+      const [asked] = scene.ask("a");
+      scene.dial(0).secure().answerAll(flags);
+      expect(asked!.told).toEqual([becomes]);
+    }
+  });
+
+  test("a malformed answer: the next is asked", () => {
+    const scene = two();
+    const [asked] = scene.ask("a");
+    const { queries } = scene.dial(0).secure();
+    scene.dial(0).send(answerTo(queries[0]!).map((octet, i) => (i === 7 ? 1 : octet)));
+    scene.dial(1).secure().answerAll();
+    expect(asked!.told).toEqual(["answer 0"]);
+  });
+
+  test("a failing one is passed over, probed after its back-off, and preferred again when the probe is answered", () => {
+    const scene = two();
+    scene.ask("a");
+    scene.dial(0).fail("ECONNREFUSED");
+    scene.dial(1).secure().answerAll();
+    scene.clock.advance(999);
+    scene.ask("b");
+    expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2"]);
+    scene.clock.advance(1);
+    scene.ask("c", "d");
+    expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.1"]);
+    // The clients' queries are not at stake.
+    expect(scene.dial(1).queries.map(labelOf)).toEqual(["a", "b", "c", "d"]);
+    scene.dial(2).secure();
+    expect(scene.dial(2).queries.map((query) => [...query.subarray(12, 17)])).toEqual([[0, 0, 2, 0, 1]]);
+    scene.dial(2).answerAll();
+    expect(scene.network.log.told.at(-1)).toBe("info upstream 10.0.0.1: works again");
+    const asked = scene.ask("e");
+    expect(scene.dial(2).queries).toHaveLength(2);
+    scene.dial(2).answerAll();
+    expect(told(asked)).toEqual(["answer 0"]);
+  });
+
+  test("the back-off doubles with each failed probe, up to its bound", () => {
+    const scene = two({ maxBackOffMs: 5000 });
+    scene.ask("a");
+    scene.dial(0).fail("ECONNREFUSED");
+    scene.dial(1).secure().answerAll();
+    const probesMs: number[] = [];
+    const startMs = scene.clock.nowMs();
+    for (let i = 0; i < 220; i++) {
+      scene.clock.advance(100);
+      scene.ask(`n${i}`);
+      scene.dial(1).answerAll();
+      if (scene.network.last.host === "10.0.0.1" && !scene.network.last.stream.closed) {
+        probesMs.push(scene.clock.nowMs() - startMs);
+        scene.network.last.fail("ECONNREFUSED");
+      }
+    }
+    expect(probesMs).toEqual([1000, 3000, 7000, 12_000, 17_000, 22_000]);
+  });
+
+  test("a probe that nobody answers is a failure too, and the next is made on a new connection", () => {
+    const scene = two();
+    scene.ask("a");
+    scene.dial(0).fail("ECONNREFUSED");
+    scene.dial(1).secure().answerAll();
+    for (let i = 0; i < 110; i++) {
+      scene.clock.advance(100);
+      scene.ask(`n${i}`);
+      scene.dial(1).answerAll();
+      if (scene.network.last.host === "10.0.0.1") scene.network.last.secure();
+    }
+    const probes = scene.network.dials.filter(({ host }) => host === "10.0.0.1").slice(1);
+    expect(probes.map(({ queries }) => queries.length)).toEqual([1, 1, 1]);
+    expect(probes.map(({ stream }) => stream.destroyed)).toEqual([true, true, false]);
+  });
+
+  test("a dead connection: what was in flight goes to the healthy one", () => {
+    const scene = two();
+    scene.ask("first");
+    scene.dial(0).secure().answerAll();
+    scene.clock.advance(5);
+    const asked = scene.ask("a");
+    scene.clock.advance(1000);
+    asked.push(...scene.ask("b"));
+    scene.clock.advance(600);
+    expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2"]);
+    scene.dial(1).secure().answerAll();
+    expect(told(asked)).toEqual(["answer 0", "answer 0"]);
+  });
+});
