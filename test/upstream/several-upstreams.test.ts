@@ -106,6 +106,23 @@ describe("more than one upstream", () => {
     expect(probes.map(({ stream }) => stream.destroyed)).toEqual([true, true, false]);
   });
 
+  test("a probe that is never answered does not keep a working connection from idling out", () => {
+    const scene = two();
+    scene.ask("a");
+    scene.dial(0).fail("ECONNREFUSED");
+    scene.dial(1).secure().answerAll();
+    scene.clock.advance(1000);
+    scene.ask("b");
+    const probed = scene.network.last.secure();
+    scene.dial(1).close();
+    scene.network.last.fail("ECONNREFUSED"); // the second upstream, dialled for "b" again
+    const answered = probed.queries.find((query) => labelOf(query) === "b")!;
+    probed.send(answerTo(answered));
+    expect(scene.network.log.told.at(-1)).toBe("info upstream 10.0.0.1: works again");
+    scene.clock.advance(8000);
+    expect(probed.stream.destroyed).toBe(true);
+  });
+
   test("a dead connection: what was in flight goes to the healthy one", () => {
     const scene = two();
     scene.ask("first");
