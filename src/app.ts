@@ -25,13 +25,13 @@ export interface RunningApp {
   stop(): Promise<void>;
 }
 
-const setLimits: BootstrapLimits = {
+export const setLimits: BootstrapLimits = {
   attemptMs: defaults.upstreamAttemptMs.value,
   maxResends: defaults.upstreamResends.value,
   lookUpMs: defaults.queryTimeoutMs.value,
 };
 
-const serverLimits: ServerLimits = {
+export const serverLimits: ServerLimits = {
   connection: {
     dialMs: defaults.upstreamConnectMs.value,
     idleMs: defaults.upstreamIdleMs.value,

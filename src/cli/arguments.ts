@@ -41,10 +41,10 @@ interface Positional {
   readonly index: number;
 }
 
-const shortNames: Readonly<Record<string, string>> = { help: "h", version: "V" };
+export const shortNames: Readonly<Record<string, string>> = { help: "h", version: "V", reverse: "x", verbose: "v" };
 
 /**
- * Reads `--name value`, `--name=value` and, for help and version, -h and -V. After `--` everything is positional.
+ * Reads `--name value`, `--name=value` and, for some, their short names. After `--` everything is positional.
  * @throws UsageError for an unknown flag, a missing or unwanted value, and a "value" or "switch" given twice.
  */
 export function parseArguments(options: readonly OptionSpec[], args: readonly string[]): ParsedArguments {

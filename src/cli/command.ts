@@ -7,11 +7,29 @@ export interface Example {
   readonly meaning: string;
 }
 
+/** One argument by its place, for --help. */
+export interface PositionalSpec {
+  /** "NAME". */
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+}
+
+export interface ExitCode {
+  /** A number, or several as text. */
+  readonly code: number | string;
+  readonly meaning: string;
+}
+
 export interface Command {
   readonly options: readonly OptionSpec[];
   readonly examples: readonly Example[];
   /** Further paragraphs of its --help. */
   readonly notes?: readonly string[];
+  /** The arguments it takes that are no flags; what they may be is its own to judge. Absent: none is allowed. */
+  readonly positionals?: readonly PositionalSpec[];
+  /** What it ends with, where that is not what every command ends with. */
+  readonly exitCodes?: readonly ExitCode[];
   /** Does it. @returns the exit code. @throws UsageError for what the operator must change. */
   run(args: ParsedArguments): Promise<number>;
 }

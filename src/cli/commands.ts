@@ -17,6 +17,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./check.ts")).check,
   },
   {
+    name: "query",
+    description: "Ask an upstream directly, and show the answer, who gave it and how long each step took",
+    load: async () => (await import("./query.ts")).query,
+  },
+  {
+    name: "health",
+    description: "Whether the fdns of this host answers, for probes",
+    load: async () => (await import("./health.ts")).health,
+  },
+  {
     name: "demo",
     description: "Try fdns with no network: an upstream and a small zone of its own, on loopback",
     load: async () => (await import("./demo.ts")).demo,

@@ -4,8 +4,15 @@ import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { serveOptions, variableOf } from "../config/options.ts";
 import { terminals } from "../runtime/process.ts";
-import type { OptionSpec } from "./arguments.ts";
-import { type Command, type CommandEntry, commonOptions, exitCodes, HELP_DESCRIPTION } from "./command.ts";
+import { type OptionSpec, shortNames } from "./arguments.ts";
+import {
+  type Command,
+  type CommandEntry,
+  commonOptions,
+  type ExitCode,
+  exitCodes,
+  HELP_DESCRIPTION,
+} from "./command.ts";
 import { commands, DEFAULT_COMMAND } from "./commands.ts";
 import { programVersion } from "./version.ts";
 
@@ -15,15 +22,22 @@ export async function renderHelp(entry: CommandEntry, command: Command, isNamed:
   const subCommands = Object.fromEntries(
     commands.map(({ name, description }) => [name, defineCommand({ meta: { name, description } })]),
   );
-  const args = cittyArgs([...command.options, ...commonOptions]);
+  const args = { ...positionalArgs(command), ...cittyArgs([...command.options, ...commonOptions]) };
   const usage = isNamed
     ? await renderUsage(defineCommand({ meta: { name: entry.name, description: entry.description }, args }), { meta })
     : await renderUsage(defineCommand({ meta, args, subCommands }));
   const sections = [tidied(usage), examplesOf(command), ...(command.notes ?? [])];
   if (takesConfiguration(command)) sections.push(variables);
-  sections.push(exitCodeTable());
+  sections.push(exitCodeTable(command.exitCodes ?? Object.values(exitCodes)));
   const text = `${sections.join("\n\n")}\n`;
   return terminals().stdout ? text : stripVTControlCharacters(text);
+}
+
+function positionalArgs(command: Command): ArgsDef {
+  const specs = command.positionals ?? [];
+  return Object.fromEntries(
+    specs.map(({ name, description, required }) => [name, { type: "positional" as const, description, required }]),
+  );
 }
 
 function cittyArgs(options: readonly OptionSpec[]): ArgsDef {
@@ -34,8 +48,15 @@ function cittyArg(option: OptionSpec): ArgsDef[string] {
   const repeated = option.kind === "list" ? "; may be repeated" : "";
   const fallback = option.defaultText === undefined ? "" : `\n(default: ${option.defaultText})`;
   const description = option.description + repeated + fallback;
-  if (option.kind !== "switch") return { type: "string", description, valueHint: option.valueName ?? "VALUE" };
-  return { type: "boolean", description, ...(option.name === "help" ? { alias: "h" } : {}) };
+  if (option.kind !== "switch") {
+    return { type: "string", description, valueHint: option.valueName ?? "VALUE", ...aliasOf(option) };
+  }
+  return { type: "boolean", description, ...aliasOf(option) };
+}
+
+function aliasOf(option: OptionSpec): { alias?: string } {
+  const short = shortNames[option.name];
+  return short === undefined ? {} : { alias: short };
 }
 
 /** citty pads lines at the end and knows no second line: defaults go below the descriptions, in their column. */
@@ -65,7 +86,7 @@ const variables = `ENVIRONMENT
   Flags win over variables. DNSSERVER=8.8.8.8 does the same as --upstream and yields to it and to FDNS_UPSTREAM.
   Other FDNS_ variables are warned of. Variables that change what TLS trusts have no effect, or are refused.`;
 
-function exitCodeTable(): string {
-  const rows = Object.values(exitCodes).map(({ code, meaning }) => `  ${String(code).padEnd(8)}  ${meaning}`);
+function exitCodeTable(codes: readonly ExitCode[]): string {
+  const rows = codes.map(({ code, meaning }) => `  ${String(code).padEnd(8)}  ${meaning}`);
   return `EXIT CODES\n\n${rows.join("\n")}`;
 }

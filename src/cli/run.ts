@@ -39,7 +39,8 @@ async function dispatch(args: readonly string[]): Promise<number> {
   }
   const parsed = parseArguments(options, rest);
   const extra = parsed.positionals[0];
-  if (extra !== undefined) throw isNamed ? unexpected(extra, name) : unknownCommand(extra);
+  if (extra !== undefined && command.positionals === undefined)
+    throw isNamed ? unexpected(extra, name) : unknownCommand(extra);
   return command.run(parsed);
 }
 

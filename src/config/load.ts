@@ -1,6 +1,6 @@
 /** From flags and environment to the one checked Config. Reads no file and opens no socket. */
 
-import { type Config, type UpstreamAddress, UsageError } from "./config.ts";
+import { type Config, type ListenAddress, type UpstreamAddress, UsageError } from "./config.ts";
 import { defaults } from "./defaults.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
 import { defaultListenAddresses, formatListenAddress } from "./listen-address.ts";
@@ -37,7 +37,7 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
   const upstreams = loadUpstreams(sources);
   const config: Config = {
     ...upstreams,
-    listen: distinct(listOf(sources, serveOptions.listen) ?? defaultListenAddresses, formatListenAddress),
+    listen: listenOf(sources),
     ca: singleOf(sources, serveOptions.caFile) ?? { kind: "default" },
     allow: listOf(sources, serveOptions.allow) ?? [],
     udpEngine: singleOf(sources, serveOptions.udpEngine) ?? "auto",
@@ -54,10 +54,22 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
   return { config, warnings };
 }
 
+/**
+ * Where a server with these flags and this environment listens; nothing else of them is read.
+ * @throws UsageError
+ */
+export function loadListen(flags: FlagValues, environment: Environment): ListenAddress[] {
+  return listenOf({ flags, environment, warnings: [] });
+}
+
 interface Sources {
   readonly flags: FlagValues;
   readonly environment: Environment;
   readonly warnings: string[];
+}
+
+function listenOf(sources: Sources): ListenAddress[] {
+  return distinct(listOf(sources, serveOptions.listen) ?? defaultListenAddresses, formatListenAddress);
 }
 
 function loadUpstreams(sources: Sources): Pick<Config, "upstreams" | "defaultUpstreams" | "bootstrap"> {

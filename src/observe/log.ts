@@ -55,8 +55,13 @@ function jsonSink({ write, wallMs }: LogOptions): Sink {
   return (level, message, fields) => {
     const line: Record<string, unknown> = { time: new Date(wallMs()).toISOString(), level, message };
     for (const [name, value] of Object.entries(fields)) if (!Object.hasOwn(line, name)) line[name] = value;
-    write(`${JSON.stringify(line).replace(unsafe, escapeForJson)}\n`);
+    write(`${jsonLine(line)}\n`);
   };
+}
+
+/** A value as JSON in one line, with the characters escaped that escapeControls() names; the same value when read. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(unsafe, escapeForJson);
 }
 
 /** The mark of a level, and its colour as an SGR parameter (ECMA-48). */

@@ -171,6 +171,10 @@ export interface TlsDialOptions {
   /** Called with the leaf after the chain passed, full handshake or resumed; an Error refuses the peer. */
   readonly checkLeaf: (leaf: PeerLeaf) => Error | undefined;
   readonly onSession: (session: Uint8Array) => void;
+  /** TCP is connected, and the handshake begins. */
+  readonly onConnect?: () => void;
+  /** Just before onSecure: the certificates in DER that were verified, the leaf first, as far as the runtime shows them. */
+  readonly onChain?: (chain: readonly Uint8Array[]) => void;
   /** The peer is authenticated; only now may octets be written. */
   readonly onSecure: (outcome: TlsOutcome) => void;
   readonly handler: StreamHandler;

@@ -20,6 +20,9 @@ import { NodeStream } from "./streams.ts";
 /** RFC 9325, 3.1.1: nothing below 1.2. */
 const MIN_VERSION = "TLSv1.2";
 
+/** No chain in use is longer; what the runtime shows could lead in a circle. */
+const MAX_CHAIN = 16;
+
 const isDeno = "Deno" in globalThis;
 
 /** Parses the roots once; the context is shared by every connection that trusts them. @throws if one does not parse. */
@@ -50,12 +53,16 @@ export function dialTls(options: TlsDialOptions): ByteStream {
   });
   const stream = new NodeStream(socket);
   stream.handle(isDeno ? tellingApart(options.handler) : options.handler);
+  if (options.onConnect !== undefined) socket.once("connect", options.onConnect);
   socket.on("session", (session: Uint8Array) => options.onSession(session));
   socket.on("secureConnect", () => {
     // Two belts: the runtime says the chain passed, and our own check was called and said nothing.
     if (refusal !== undefined) stream.destroy(refusal);
     else if (!socket.authorized || !checked) stream.destroy(unauthorized(socket));
-    else options.onSecure(outcome(socket));
+    else {
+      options.onChain?.(verifiedChain(socket));
+      options.onSecure(outcome(socket));
+    }
   });
   return stream;
 }
@@ -75,6 +82,17 @@ function unauthorized(socket: tls.TLSSocket): Error {
   return socket.authorizationError instanceof Error
     ? socket.authorizationError
     : new Error(`the certificate was not verified${socket.authorizationError ? `: ${socket.authorizationError}` : ""}`);
+}
+
+/** The leaf, then each issuer; a root is its own issuer, or has none. */
+function verifiedChain(socket: tls.TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let shown: tls.DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  for (; shown?.raw !== undefined && chain.length < MAX_CHAIN; shown = shown.issuerCertificate) {
+    chain.push(new Uint8Array(shown.raw));
+    if (shown.issuerCertificate === shown) break;
+  }
+  return chain;
 }
 
 function outcome(socket: tls.TLSSocket) {

@@ -14,6 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Addresses are octets, and the host has roots to trust.
   config: ["wire", "runtime"],
   observe: [],
+  // Text for people to read, made from octets: never on a query's way, so not in wire.
+  presentation: ["wire"],
   cache: ["wire"],
   upstream: ["wire"],
   listener: ["wire"],
@@ -21,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resolver: ["wire", "cache", "upstream", "listener", "policy"],
   app: ["wire", "cache", "upstream", "listener", "policy", "resolver", "config", "observe", "runtime"],
   testupstream: ["wire", "runtime"],
-  cli: ["app", "config", "observe", "runtime", "testupstream", "upstream", "wire"],
+  cli: ["app", "config", "observe", "presentation", "runtime", "testupstream", "upstream", "wire"],
   main: ["cli", "runtime"],
 };
 

@@ -1,0 +1,137 @@
+/** Asks the upstreams in their order until one answers, as the forwarder would, and gathers what is shown of it. */
+
+import { serverLimits, setLimits } from "../app.ts";
+import type { Config, UpstreamAddress } from "../config/config.ts";
+import { loadTrustedRoots } from "../config/trusted-roots.ts";
+import type { Log } from "../observe/log.ts";
+import { type ShownResponse, showResponse } from "../presentation/message.ts";
+import { selectRuntime } from "../runtime/select.ts";
+import { type Bootstrap, bootstrapLookUp } from "../upstream/bootstrap.ts";
+import { UpstreamError } from "../upstream/exchange.ts";
+import { askOnce, type OneAnswer, type OneQueryParts } from "../upstream/one-query.ts";
+import { matchingName, pinOf, subjectsOf } from "../upstream/peer-facts.ts";
+import type { Question } from "./query-question.ts";
+
+/** A question, its answer, and who gave it. */
+export interface Asked {
+  readonly question: Question;
+  readonly response: ShownResponse;
+  readonly upstream: UpstreamAddress;
+  readonly connection: OneAnswer;
+  readonly peer: PeerFacts;
+  /** A second connection, where one was asked for. */
+  readonly again: OneAnswer | undefined;
+  /** Whether the server gave a ticket for it. */
+  readonly hasTicket: boolean;
+}
+
+/** What authentication went by. */
+export interface PeerFacts {
+  readonly san: string | undefined;
+  readonly subjects: readonly string[];
+  readonly rootsOrigin: string;
+  /** "sha256/BASE64" */
+  readonly pin: string | undefined;
+  readonly daysLeft: number;
+}
+
+const DAY_MS = 86_400_000;
+
+const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
+
+/**
+ * Resolves to the first answer; undefined when no upstream gave one. Each that failed is told to `onFailure`.
+ * @throws UsageError (as a rejection) for roots that cannot be had.
+ */
+export async function askUpstreams(
+  config: Config,
+  question: Question,
+  resume: boolean,
+  onFailure: (upstream: UpstreamAddress, error: UpstreamError) => void,
+): Promise<Asked | undefined> {
+  const runtime = selectRuntime();
+  const { clock, random, dialTls } = runtime;
+  const roots = loadTrustedRoots(config.ca);
+  const parts: OneQueryParts = {
+    clock,
+    random,
+    dialTls,
+    trust: runtime.trustAnchors(roots.pem),
+    limits: serverLimits.connection,
+    answerBoundMs: config.queryTimeoutMs,
+  };
+  const bootstrap = bootstrapLookUp(config.bootstrap, { ...parts, log: silentLog, limits: serverLimits }, setLimits);
+  const askOne = async (upstream: UpstreamAddress): Promise<Asked> => {
+    const connection = await askAddresses(upstream, await addressesOf(upstream, bootstrap), question, parts, resume);
+    const { session } = connection;
+    const use = session === undefined ? {} : { use: session };
+    const again = resume ? await askOnce(upstream, connection.address, question, parts, use) : undefined;
+    const peer = peerFacts(upstream, connection, roots.origin, clock.wallMs());
+    const response = readable(connection.message);
+    return { question, response, upstream, connection, peer, again, hasTicket: session !== undefined };
+  };
+  try {
+    for (const upstream of config.upstreams) {
+      try {
+        return await askOne(upstream);
+      } catch (error) {
+        if (!(error instanceof UpstreamError)) throw error;
+        onFailure(upstream, error);
+      }
+    }
+    return undefined;
+  } finally {
+    await bootstrap.stop();
+  }
+}
+
+function addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): Promise<readonly string[]> {
+  const { addresses, hostName } = upstream;
+  if (hostName === undefined) return Promise.resolve(addresses);
+  return new Promise((resolve, reject) => {
+    bootstrap.lookUp(hostName, (found) => (found instanceof UpstreamError ? reject(found) : resolve(found)));
+  });
+}
+
+/** One address after the other; of their failures one of authentication says the most. */
+async function askAddresses(
+  upstream: UpstreamAddress,
+  addresses: readonly string[],
+  question: Question,
+  parts: OneQueryParts,
+  resume: boolean,
+): Promise<OneAnswer> {
+  const failures: UpstreamError[] = [];
+  for (const host of addresses) {
+    try {
+      return await askOnce(upstream, { host, port: upstream.port }, question, parts, { await: resume });
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      failures.push(error);
+    }
+  }
+  throw failures.find(({ code }) => code === "authentication") ?? failures[0]!;
+}
+
+function readable(message: Uint8Array): ShownResponse {
+  try {
+    return showResponse(message);
+  } catch (cause) {
+    throw new UpstreamError("malformed", `its answer is malformed: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function peerFacts(
+  { adn }: UpstreamAddress,
+  { leaf, chain, address }: OneAnswer,
+  rootsOrigin: string,
+  wallMs: number,
+): PeerFacts {
+  return {
+    san: matchingName(leaf, adn, address.host),
+    subjects: subjectsOf(chain),
+    rootsOrigin,
+    pin: pinOf(leaf),
+    daysLeft: Math.floor((leaf.notAfterMs - wallMs) / DAY_MS),
+  };
+}

@@ -1,0 +1,105 @@
+/** `fdns query`: one question to an upstream itself, and everything the connection showed. */
+
+import { loadConfig } from "../config/load.ts";
+import { serveOptions } from "../config/options.ts";
+import { escapeControls } from "../observe/log.ts";
+import { environment, terminals, writeError, writeOut } from "../runtime/process.ts";
+import type { ParsedArguments } from "./arguments.ts";
+import { type Command, exitCodes } from "./command.ts";
+import type { Asked } from "./query-ask.ts";
+import { readQuestion } from "./query-question.ts";
+import { type Failure, jsonReport, shortReport, textReport } from "./query-report.ts";
+
+const { upstream, bootstrap, upstreamAllow, caFile, queryTimeout } = serveOptions;
+
+/** Beside those of every command. A RCODE's own number where it is free. */
+const codes = {
+  nxdomain: 3,
+  servfail: 4,
+  refused: 5,
+  otherRcode: 6,
+  authentication: 7,
+  noAnswer: 8,
+} as const;
+
+export const query: Command = {
+  positionals: [
+    { name: "NAME", description: "The name to ask for, as in a zone file: \\DDD is an octet", required: false },
+    { name: "TYPE", description: "Its type, as MX or TYPE65280 (default: A)", required: false },
+  ],
+  options: [
+    { name: "reverse", kind: "value", valueName: "ADDRESS", description: "Ask for the name of an address (PTR)" },
+    { name: "short", kind: "switch", description: "Print the RDATA of the answer alone, one record a line" },
+    { name: "json", kind: "switch", description: "Print one JSON object" },
+    { name: "do", kind: "switch", description: "Ask for DNSSEC records (DO)" },
+    { name: "cd", kind: "switch", description: "Ask the upstream not to validate (CD)" },
+    { name: "resume", kind: "switch", description: "Connect and ask a second time, with the session of the first" },
+    upstream,
+    bootstrap,
+    upstreamAllow,
+    caFile,
+    queryTimeout,
+  ],
+  examples: [
+    { line: "fdns query example.com", meaning: "the address, from an upstream fdns would ask" },
+    { line: "fdns query example.com MX --upstream 9.9.9.9", meaning: "from Quad9, authenticated by its name" },
+    { line: "fdns query -x 192.0.2.1 --short", meaning: "the name of an address, and nothing else" },
+    { line: "fdns query example.com --resume --json", meaning: "for programs, with the times of a resumed session" },
+  ],
+  notes: [
+    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.\nWhat hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.",
+  ],
+  exitCodes: [
+    { code: exitCodes.ok.code, meaning: "NOERROR, with records or without" },
+    { code: exitCodes.failure.code, meaning: "could not be done here: a file cannot be read" },
+    { code: exitCodes.usage.code, meaning: "a wrong flag, value, name or type; nothing was sent" },
+    { code: codes.nxdomain, meaning: "NXDOMAIN: there is no such name" },
+    { code: codes.servfail, meaning: "SERVFAIL" },
+    { code: codes.refused, meaning: "REFUSED" },
+    { code: codes.otherRcode, meaning: "any other RCODE" },
+    {
+      code: codes.authentication,
+      meaning: "no upstream answered, and one could not be authenticated: it was sent nothing",
+    },
+    { code: codes.noAnswer, meaning: "no upstream answered: unreachable, no answer in time, or none that can be read" },
+  ],
+  async run(args) {
+    const { question, values } = readQuestion(args);
+    const { config, warnings } = loadConfig(values, environment());
+    for (const warning of warnings) warn(`warning: ${warning}`);
+    const { askUpstreams } = await import("./query-ask.ts");
+    const failures: Failure[] = [];
+    const asked = await askUpstreams(config, question, values.has("resume"), ({ text }, { code, message }) => {
+      failures.push({ upstream: text, code, message });
+      warn(`upstream ${text}: ${message}`);
+    });
+    if (asked === undefined) {
+      if (values.has("json")) writeOut(jsonReport(question, failures));
+      return failures.some(({ code }) => code === "authentication") ? codes.authentication : codes.noAnswer;
+    }
+    writeOut(reportOf(values, asked));
+    return exitCodeOf(asked.response.rcode);
+  },
+};
+
+function reportOf(values: ParsedArguments["values"], asked: Asked): string {
+  if (values.has("json")) return jsonReport(asked.question, asked);
+  if (values.has("short")) return shortReport(asked);
+  const { NO_COLOR, TERM } = environment();
+  // NO_COLOR: any value but none (no-color.org).
+  return textReport(asked, terminals().stdout && !NO_COLOR && TERM !== "dumb");
+}
+
+function exitCodeOf(rcode: number): number {
+  const byRcode: Readonly<Record<number, number>> = {
+    0: exitCodes.ok.code,
+    2: codes.servfail,
+    3: codes.nxdomain,
+    5: codes.refused,
+  };
+  return byRcode[rcode] ?? codes.otherRcode;
+}
+
+function warn(line: string): void {
+  writeError(`fdns: ${escapeControls(line)}\n`);
+}
