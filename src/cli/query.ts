@@ -38,7 +38,7 @@ export const query: Command = {
     bootstrap,
     upstreamAllow,
     caFile,
-    queryTimeout,
+    { ...queryTimeout, description: "How long the answer may take, once connected" },
   ],
   examples: [
     { line: "fdns query example.com", meaning: "the address, from an upstream fdns would ask" },
@@ -51,7 +51,7 @@ export const query: Command = {
   ],
   exitCodes: [
     { code: exitCodes.ok.code, meaning: "NOERROR, with records or without" },
-    { code: exitCodes.failure.code, meaning: "could not be done here: a file cannot be read" },
+    { code: exitCodes.failure.code, meaning: "a fault of fdns or of this host" },
     { code: exitCodes.usage.code, meaning: "a wrong flag, value, name or type; nothing was sent" },
     { code: codes.nxdomain, meaning: "NXDOMAIN: there is no such name" },
     { code: codes.servfail, meaning: "SERVFAIL" },

@@ -58,8 +58,8 @@ class RdataReader {
     word: () => this.#word(),
     strings: () => this.#strings(),
     text: () => quotedText(this.#take(this.left)),
-    hex: () => hex(this.#take(this.left)).toUpperCase(),
-    base64: () => base64(this.#take(this.left)),
+    hex: () => hex(this.#rest()).toUpperCase(),
+    base64: () => base64(this.#rest()),
     time: () => timeText(this.#uint32()),
     salt: () => hex(this.#counted()).toUpperCase() || "-",
     hash: () => base32Hex(this.#counted()),
@@ -71,6 +71,11 @@ class RdataReader {
     if (length > this.left) throw new Error("the RDATA is too short");
     this.#at += length;
     return this.#message.subarray(this.#at - length, this.#at);
+  }
+
+  /** At least one octet: none cannot be written. */
+  #rest(): Uint8Array {
+    return this.#take(Math.max(1, this.left));
   }
 
   #uint32(): number {
