@@ -33,6 +33,7 @@ const SHARED = new Set([
   "src/runtime/sockaddr.ts",
   "src/config/config.ts",
   "src/observe/log.ts",
+  "src/observe/histogram.ts",
 ]);
 
 /** "src/wire/query.ts" is of layer "wire", "src/app.ts" of layer "app". */
