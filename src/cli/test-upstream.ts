@@ -7,7 +7,7 @@ import { listenHttp } from "../runtime/http-listen.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
 import { CERTIFICATES } from "../testupstream/certificates.ts";
-import { readTestUpstreamOptions, type TestUpstreamPlan } from "../testupstream/options.ts";
+import { readBehaviours, readTestUpstreamOptions, type TestUpstreamPlan } from "../testupstream/options.ts";
 import { ALPN_CHOICES, startTestUpstream, type TestUpstream } from "../testupstream/start.ts";
 import type { OptionSpec, ParsedArguments } from "./arguments.ts";
 
@@ -23,7 +23,8 @@ const OWN_OPTIONS: readonly OptionSpec[] = [
     name: "control",
     kind: "value",
     valueName: "ADDRESS:PORT",
-    description: "Serve the counters as JSON at http://ADDRESS:PORT/counters, on loopback only",
+    description:
+      "Serve the counters as JSON at http://ADDRESS:PORT/counters, on loopback only; POST behaviours and rules as in a scenario file to /behaviour, anything to /close",
   },
   {
     name: "certificate",
@@ -157,7 +158,16 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
   const upstream = await startTestUpstream(plan.upstream);
   try {
     if (plan.caOut !== undefined) writeCa(plan.caOut, upstream.caPem);
-    const control = plan.control && (await listenHttp(plan.control, { "/counters": () => upstream.report() }));
+    const control =
+      plan.control &&
+      (await listenHttp(
+        plan.control,
+        { "/counters": () => upstream.report() },
+        {
+          "/behaviour": (body) => upstream.behave(readBehaviours(body, "posted")),
+          "/close": () => upstream.closeConnections(),
+        },
+      ));
     output.print(startLine(upstream, plan, control?.address));
     await untilStopped(upstream, output);
     await control?.close();

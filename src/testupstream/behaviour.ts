@@ -34,6 +34,8 @@ export interface Behaviour {
   readonly shuffleWindowMs: number;
   /** How frames are divided into TLS writes. */
   readonly split: "whole" | "octets" | "random";
+  /** A frame leaves octet by octet with this pause after each; 0: at once. What follows on the connection waits. */
+  readonly trickleMs: number;
   readonly faults: readonly Fault[];
   readonly rcode: number | undefined;
   /** INFO-CODE of an Extended DNS Error (RFC 8914), sent when the query had an OPT. */
@@ -49,6 +51,8 @@ export interface Behaviour {
   /** A connection that sends nothing for so long is closed; 0: never. */
   readonly closeIdleMs: number;
   readonly resetIdleMs: number;
+  /** A connection is closed so long after its handshake, whatever is in flight; 0: never. */
+  readonly closeAgeMs: number;
 }
 
 export const DEFAULT_BEHAVIOUR: Behaviour = {
@@ -56,6 +60,7 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   shuffle: 0,
   shuffleWindowMs: 50,
   split: "whole",
+  trickleMs: 0,
   faults: [],
   rcode: undefined,
   edeCode: undefined,
@@ -67,6 +72,7 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   resetAfter: Number.POSITIVE_INFINITY,
   closeIdleMs: 0,
   resetIdleMs: 0,
+  closeAgeMs: 0,
 };
 
 /** One key of a behaviour as an operator writes it. */
@@ -111,7 +117,9 @@ function numberKey(
     | "closeAfter"
     | "resetAfter"
     | "closeIdleMs"
-    | "resetIdleMs",
+    | "resetIdleMs"
+    | "closeAgeMs"
+    | "trickleMs",
   scope: BehaviourKey["scope"],
   [min, max]: readonly [number, number],
   description: string,
@@ -164,6 +172,7 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
       return split && { split };
     },
   },
+  numberKey("trickle", "trickleMs", "query", [0, MAX_MS], "Send each answer octet by octet with this pause after each"),
   {
     key: "fault",
     scope: "query",
@@ -234,5 +243,12 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
     "connection",
     [0, MAX_MS],
     "Reset a connection that sends nothing for so long; 0 is never",
+  ),
+  numberKey(
+    "close-age",
+    "closeAgeMs",
+    "connection",
+    [0, MAX_MS],
+    "Close a connection so long after its handshake, with what is in flight; 0 is never",
   ),
 ];

@@ -18,7 +18,8 @@ const MAX_UNSENT_OCTETS = 4 * 1024 * 1024;
 
 /** What the connections of one upstream have in common. */
 export interface Stage {
-  readonly scenario: Scenario;
+  /** May be replaced while it serves: for queries at once, for what holds for a whole connection from the next one on. */
+  scenario: Scenario;
   readonly counters: TestUpstreamCounters;
   readonly responder: Responder;
   readonly random: SeededRandom;
@@ -39,8 +40,11 @@ export class Connection implements StreamHandler {
   readonly #stream: SecureStream;
   /** Counted from 1. */
   readonly #number: number;
+  /** What held when it began. */
+  readonly #scenario: Scenario;
   readonly #behaviour: Behaviour;
   readonly #outbox: Outbox;
+  readonly #onGone: () => void;
   readonly #frames = new FrameReader();
   readonly #query = new Query();
   /** How many queries with this ID wait for their answer. */
@@ -55,16 +59,24 @@ export class Connection implements StreamHandler {
   #closed = false;
   #lastOctetsAtMs: number;
 
-  constructor(stream: SecureStream, number: number, stage: Stage) {
+  constructor(stream: SecureStream, number: number, stage: Stage, onGone: () => void) {
+    this.#onGone = onGone;
     this.#stream = stream;
     this.#number = number;
     this.#stage = stage;
+    this.#scenario = stage.scenario;
     this.#behaviour = behaviourOfConnection(stage.scenario, number);
     this.#outbox = new Outbox(stream, stage.random, stage.clock);
     this.#lastOctetsAtMs = stage.clock.nowMs();
-    const { closeIdleMs, resetIdleMs } = this.#behaviour;
+    const { closeIdleMs, resetIdleMs, closeAgeMs } = this.#behaviour;
     if (closeIdleMs > 0) this.#watchIdle(closeIdleMs, "fin");
     if (resetIdleMs > 0) this.#watchIdle(resetIdleMs, "rst");
+    if (closeAgeMs > 0) stage.agenda.after(closeAgeMs, () => this.close());
+  }
+
+  /** Sends FIN once what was answered has left; nothing is answered any more. */
+  close(): void {
+    if (!this.#closed) this.#outbox.close("fin");
   }
 
   onOctets(octets: Uint8Array): void {
@@ -86,6 +98,7 @@ export class Connection implements StreamHandler {
 
   onClose(): void {
     this.#closed = true;
+    this.#onGone();
     this.#shuffled = [];
   }
 
@@ -98,7 +111,7 @@ export class Connection implements StreamHandler {
     }
     this.#count(query);
     const behaviour =
-      scenario.rules.length === 0
+      scenario.rules.length === 0 && scenario === this.#scenario
         ? this.#behaviour
         : behaviourOfQuery(scenario, this.#number, counters.queries, nameKey(octets, query.qnameStart, query.qnameEnd));
     if (this.#composed >= behaviour.silentAfter || behaviour.faults.includes("silent")) return;
@@ -150,14 +163,14 @@ export class Connection implements StreamHandler {
   }
 
   #send(frame: Uint8Array, id: number, behaviour: Behaviour): void {
-    const { faults, split } = behaviour;
+    const { faults, split, trickleMs } = behaviour;
     const { closeAfter, resetAfter } = this.#behaviour;
     this.#stage.counters.responses++;
     this.#waiting[id]!--;
     this.#inFlight--;
     this.#sent++;
     if (faults.length === 0) {
-      this.#outbox.send(frame, split);
+      this.#outbox.send(frame, split, trickleMs);
     } else if (faults.includes("cut-fin") || faults.includes("cut-rst")) {
       this.#outbox.send(frame.subarray(0, frame.length >> 1), split);
       this.#outbox.close(faults.includes("cut-fin") ? "fin" : "rst");

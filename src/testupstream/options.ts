@@ -7,7 +7,7 @@ import { BEHAVIOUR_KEYS, type Behaviour, DEFAULT_BEHAVIOUR } from "./behaviour.t
 import { CERTIFICATES, type CertificateKind, DEFAULT_NAMES } from "./certificates.ts";
 import { nameFromText } from "./names.ts";
 import { ipv4Octets, ipv6Octets } from "./rdata.ts";
-import { parseBehaviour, parseScenario, type Rule } from "./scenario.ts";
+import { parseBehaviour, parseScenario, type Rule, type Scenario } from "./scenario.ts";
 import { ALPN_CHOICES, type AlpnChoice, type TestUpstreamOptions } from "./start.ts";
 import { parseZone } from "./zone.ts";
 
@@ -122,6 +122,16 @@ function baseBehaviour(settings: Settings): Behaviour {
     if (setting) behaviour = { ...behaviour, ...parseBehaviour(key, setting.texts.join(","), setting.where) };
   }
   return behaviour;
+}
+
+/** Behaviours and rules as a scenario file holds them, and nothing else. @throws UsageError as readTestUpstreamOptions(). */
+export function readBehaviours(text: string, source: string): Scenario {
+  const { values, rules } = parseScenario(text, source, []);
+  const settings: Settings = (name) => {
+    const value = values.get(name);
+    return value === undefined ? undefined : { texts: [value], where: `scenario ${source}, ${name}` };
+  };
+  return { base: baseBehaviour(settings), rules };
 }
 
 /**

@@ -24,6 +24,9 @@ export class Outbox {
   #pieces: Uint8Array[] = [];
   #nextPiece = 0;
   #closing: "fin" | "rst" | undefined;
+  /** The pause after each piece, and whether it is on. */
+  #pauseMs = 0;
+  #pausing = false;
 
   constructor(stream: SecureStream, random: SeededRandom, clock: Clock) {
     this.#stream = stream;
@@ -33,13 +36,21 @@ export class Outbox {
 
   /** True when everything handed over has left. */
   get empty(): boolean {
-    return this.#batchLength === 0 && this.#nextPiece === this.#pieces.length && this.#stream.unsentOctets === 0;
+    return (
+      !this.#pausing &&
+      this.#batchLength === 0 &&
+      this.#nextPiece === this.#pieces.length &&
+      this.#stream.unsentOctets === 0
+    );
   }
 
   /** Copies the octets; drops them once the connection is closing. */
-  send(octets: Uint8Array, split: Behaviour["split"]): void {
+  send(octets: Uint8Array, split: Behaviour["split"], trickleMs = 0): void {
     if (this.#closing) return;
-    if (split !== "whole" || this.#nextPiece < this.#pieces.length) this.#sendPieces(octets.slice(), split);
+    if (trickleMs > 0) {
+      this.#pauseMs = trickleMs;
+      this.#sendPieces(octets.slice(), "octets");
+    } else if (split !== "whole" || this.#nextPiece < this.#pieces.length) this.#sendPieces(octets.slice(), split);
     else this.#sendBatched(octets);
   }
 
@@ -51,13 +62,28 @@ export class Outbox {
 
   /** To be called when everything written has left. */
   onDrain(): void {
+    if (this.#pausing) return;
     if (this.#nextPiece < this.#pieces.length) {
-      this.#stream.write(this.#pieces[this.#nextPiece++]!);
+      this.#sendNextPiece();
       return;
     }
+    this.#pauseMs = 0;
     this.#pieces = [];
     this.#nextPiece = 0;
     this.#closeIfDone();
+  }
+
+  #sendNextPiece(): void {
+    const piece = this.#pieces[this.#nextPiece++]!;
+    if (this.#pauseMs === 0) {
+      this.#stream.write(piece);
+      return;
+    }
+    this.#pausing = true;
+    this.#clock.after(this.#pauseMs, () => {
+      this.#pausing = false;
+      this.#stream.write(piece);
+    });
   }
 
   #sendBatched(octets: Uint8Array): void {

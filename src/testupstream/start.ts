@@ -65,6 +65,10 @@ export interface TestUpstream {
   report(): CounterReport;
   /** A new key from the next connection on, for the certificate "rotated-key". */
   rotate(): void;
+  /** Behaves like this from now on; what holds for a whole connection does from the next one on. */
+  behave(scenario: Scenario): void;
+  /** Sends FIN on every connection. */
+  closeConnections(): void;
   /** Ends every connection; the ports are free afterwards. */
   close(): Promise<void>;
 }
@@ -150,6 +154,7 @@ export async function startTestUpstream(options: TestUpstreamOptions = {}): Prom
   const counters = newCounters();
   const random = seededRandom(options.seed ?? 1);
   const agenda = new Agenda(clock);
+  const open = new Set<Connection>();
   const stage: Stage = {
     scenario,
     counters,
@@ -165,7 +170,7 @@ export async function startTestUpstream(options: TestUpstreamOptions = {}): Prom
   function admit(): Admission {
     counters.connections++;
     const number = counters.connections;
-    const { handshake } = behaviourOfConnection(scenario, number);
+    const { handshake } = behaviourOfConnection(stage.scenario, number);
     if (handshake !== "complete") return { kind: handshake };
     if (alpn === "unoffered") return { kind: "greet", octets: serverHelloWithUnofferedAlpn() };
     return {
@@ -175,7 +180,9 @@ export async function startTestUpstream(options: TestUpstreamOptions = {}): Prom
       onSecure(stream) {
         counters.handshakes++;
         if (stream.resumed) counters.handshakesResumed++;
-        return new Connection(stream, number, stage);
+        const connection = new Connection(stream, number, stage, () => open.delete(connection));
+        open.add(connection);
+        return connection;
       },
     };
   }
@@ -207,6 +214,12 @@ export async function startTestUpstream(options: TestUpstreamOptions = {}): Prom
     counters,
     report: () => reportCounters(counters, stage.lastQuery),
     rotate: () => wardrobe.rotate(),
+    behave(changed) {
+      stage.scenario = changed;
+    },
+    closeConnections() {
+      for (const connection of open) connection.close();
+    },
     close,
   };
 }
