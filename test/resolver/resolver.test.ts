@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
+import { ResolverCounters, sources } from "../../src/resolver/counters.ts";
 import { Resolver, type ResolverParts } from "../../src/resolver/resolver.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { type Exchange, UpstreamError, type UpstreamErrorCode } from "../../src/upstream/exchange.ts";
@@ -260,3 +261,46 @@ function settle(scene: Scene, exchange: Exchange, how: "answer" | "fail"): void 
   if (how === "fail") scene.fail(exchange, "timeout");
   else scene.answer(exchange, response({ questions: [[...octets.subarray(0, questionOctets)]], answers: [address()] }));
 }
+
+describe("counts", () => {
+  const allAnswers = ({ resolver }: Scene) =>
+    sources.flatMap((source) => [...resolver.counters.answers(source)]).reduce((a, b) => a + b, 0);
+
+  test("each query by its transport, each answer by source and RCODE, what is dropped and turned away", () => {
+    const scene = new Scene({ maxInFlight: 3 });
+    const { counters } = scene.resolver;
+    for (let i = 0; i < 3; i++) scene.query();
+    scene.query(); // too many
+    scene.query({}, "8.8.8.8");
+    scene.query({ flags: 0 });
+    scene.octets(new Uint8Array(11));
+    scene.clock.advance(8);
+    scene.answer(scene.asked[0]!, response({ answers: [address(), address()] }));
+    scene.answer(scene.asked[0]!, message({ flags: 0x8183 }));
+    scene.fail(scene.asked[0]!, "timeout");
+    expect([counters.queries("udp"), counters.queries("tcp")]).toEqual([6, 0]);
+    expect([...counters.answers("upstream").slice(0, 6)]).toEqual([1, 0, 0, 1, 0, 0]);
+    expect([...counters.answers("own").slice(0, 6)]).toEqual([0, 0, 2, 0, 0, 2]);
+    expect(allAnswers(scene)).toBe(6);
+    expect([counters.dropped, counters.forbidden, counters.overloaded, counters.truncated]).toEqual([1, 1, 1, 0]);
+    expect(sources.map((source) => counters.times(source).sumMs)).toEqual([16, 8]);
+  });
+
+  test("queries over TCP, answers that did not fit, and an error in a bare header as the upstream's", () => {
+    const scene = new Scene({}, new FakeSink());
+    scene.query();
+    scene.answer(scene.asked[0]!, message({ flags: 0x8185, questions: [] }));
+    expect(scene.resolver.counters.queries("tcp")).toBe(1);
+    expect(scene.resolver.counters.answers("upstream")[5]).toBe(1);
+    const narrow = new Scene();
+    narrow.query();
+    narrow.answer(narrow.asked[0]!, response({ answers: Array.from({ length: 80 }, () => address()) }));
+    expect(narrow.resolver.counters.truncated).toBe(1);
+  });
+
+  test("RCODEs without a place of their own together", () => {
+    const counters = new ResolverCounters();
+    for (const rcode of [23, 24, 4095]) counters.answered("own", rcode);
+    expect([...counters.answers("own").slice(23)]).toEqual([1, 2]);
+  });
+});
