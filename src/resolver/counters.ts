@@ -8,8 +8,8 @@
 import type { Transport } from "../listener/query-handler.ts";
 import { Histogram } from "../observe/histogram.ts";
 
-/** Where a response came from. */
-export const sources = ["upstream", "own"] as const;
+/** Where a response came from: memory is that of recent failures. */
+export const sources = ["upstream", "memory", "own"] as const;
 export type Source = (typeof sources)[number];
 
 /** RCODEs below have a place each, those from here on share one (0 to 11 and 16 to 23 are assigned today). */
@@ -20,8 +20,11 @@ const RCODE_PLACES = MANY_RCODES + 1;
 export class ResolverCounters {
   #udp = 0;
   #tcp = 0;
-  readonly #upstream = new Answers();
-  readonly #own = new Answers();
+  readonly #answers: Readonly<Record<Source, Answers>> = {
+    upstream: new Answers(),
+    memory: new Answers(),
+    own: new Answers(),
+  };
   /** Octets that deserve no response: shorter than a header, or themselves a response. */
   dropped = 0;
   /** Answered with TC, as they did not fit. */
@@ -59,7 +62,7 @@ export class ResolverCounters {
   }
 
   #of(source: Source): Answers {
-    return source === "upstream" ? this.#upstream : this.#own;
+    return this.#answers[source];
   }
 }
 

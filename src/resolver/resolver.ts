@@ -13,8 +13,9 @@ import type { UpstreamSet } from "../upstream/upstream-set.ts";
 import { ANSWER_GROWTH_OCTETS, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../wire/compose.ts";
 import { EDE, RCODE, TC } from "../wire/protocol.ts";
 import { DROP, type Query } from "../wire/query.ts";
-import type { ResponseLayout } from "../wire/response.ts";
+import { ResponseLayout } from "../wire/response.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
+import { FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
 
 export interface ResolverParts {
   readonly clock: Clock;
@@ -24,6 +25,8 @@ export interface ResolverParts {
   readonly queryTimeoutMs: number;
   /** Queries being worked on; beyond, SERVFAIL at once rather than memory without bound. */
   readonly maxInFlight: number;
+  /** How long failures to resolve a name are remembered. */
+  readonly failures: FailureMemoryLimits;
   /** What clients are told fdns takes over UDP (RFC 6891, 6.2.3), and the most it sends. */
   readonly maxUdpOctets: number;
 }
@@ -34,11 +37,15 @@ export class Resolver {
   /** Client queries not in use; their number settles at the most that were ever in flight at once. */
   readonly #spare: ClientQuery[] = [];
   #next: ClientQuery;
+  readonly #failures: FailureMemory;
+  /** For responses that are remembered; the upstreams' own are laid out when they arrive. */
+  readonly #layout = new ResponseLayout();
   #stopped = false;
 
   constructor(parts: ResolverParts) {
     this.#parts = parts;
     this.#next = new ClientQuery(this);
+    this.#failures = new FailureMemory(parts.failures);
   }
 
   /** New queries are dropped from now on, as if the process had ended; those in flight go on. */
@@ -71,20 +78,34 @@ export class Resolver {
         const nowMs = this.#parts.clock.nowMs();
         this.#next = this.#spare.pop() ?? new ClientQuery(this);
         clientQuery.keep(sink, peers, peerStart, nowMs);
-        clientQuery.begin(nowMs + this.#parts.queryTimeoutMs);
-        this.#parts.upstreams.ask(clientQuery);
+        const failed = this.#failures.find(query, nowMs);
+        if (failed === undefined) {
+          clientQuery.begin(nowMs + this.#parts.queryTimeoutMs);
+          this.#parts.upstreams.ask(clientQuery);
+        } else {
+          this.#layout.scan(failed, 0, failed.length);
+          this.#answerFrom("memory", clientQuery, failed, 0, this.#layout);
+        }
       }
     }
     return true;
   };
 
   answer(to: ClientQuery, octets: Uint8Array, start: number, layout: ResponseLayout): void {
+    if (layout.rcode === RCODE.SERVFAIL) {
+      const length = Math.max(layout.bodyOctets, layout.optionsEnd);
+      this.#failures.remember(to.query, this.#parts.clock.nowMs(), octets, start, length);
+    }
+    this.#answerFrom("upstream", to, octets, start, layout);
+  }
+
+  #answerFrom(source: Source, to: ClientQuery, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     const { query } = to;
     const sink = to.sink!;
     if (layout.questionOctets === 0) {
       // An error in a bare header: the question the client expects is put back.
       this.#compose(query, layout.rcode, EDE.NONE, sink, to.peer, 0);
-      this.#settle(to, "upstream", layout.rcode);
+      this.#settle(to, source, layout.rcode);
       return;
     }
     const limit = sink.limitFor(query.udpPayloadSize);
@@ -94,7 +115,7 @@ export class Resolver {
     const length = writeAnswer(sink.room, at, limit, query, this.#parts.maxUdpOctets, octets, start, layout);
     if ((sink.room[at + 2]! & TC) !== 0) this.counters.truncated++;
     sink.commit(at, length, to.peer, 0);
-    this.#settle(to, "upstream", layout.rcode);
+    this.#settle(to, source, layout.rcode);
   }
 
   fail(to: ClientQuery, error: UpstreamError): void {
