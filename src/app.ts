@@ -71,6 +71,7 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
     access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
     queryTimeoutMs: config.queryTimeoutMs,
     maxInFlight: config.maxInFlight,
+    failures: { firstMs: defaults.failureFirstMs.value, maxMs: defaults.failureMaxMs.value },
     maxUdpOctets: config.maxUdpOctets,
   });
   const clients = new TcpClients({
