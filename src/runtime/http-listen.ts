@@ -41,8 +41,6 @@ const MAX_CONNECTIONS = 16;
 /** From the first octet to the last of a request, and without any octet either way. */
 const MAX_REQUEST_MS = 5000;
 const CHECK_MS = 1000;
-/** How long a client that still sends has to read its answer before its connection is reset. */
-const LINGER_MS = 500;
 
 /** Listens; rejects with an Error naming the address if it cannot be bound. */
 export function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
@@ -138,13 +136,9 @@ function attempt(page: () => HttpAnswer, failedStatus: number): HttpAnswer {
   }
 }
 
-/** Answers, and reads nothing of a body that nobody waits for. */
+/** Answers, and ends the connection. A body that nobody waits for is not read: whoever still sends it meets a reset. */
 function answer(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: HttpAnswer): void {
-  const { socket } = request;
-  if (!request.complete) {
-    request.pause();
-    setTimeout(() => socket.destroy(), LINGER_MS);
-  }
+  if (!request.complete) request.pause();
   response.writeHead(status, {
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),
