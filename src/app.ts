@@ -26,6 +26,8 @@ export interface RunningApp {
 }
 
 export const setLimits: BootstrapLimits = {
+  strategy: "ordered",
+  minAttemptMs: defaults.upstreamAttemptMinMs.value,
   attemptMs: defaults.upstreamAttemptMs.value,
   maxResends: defaults.upstreamResends.value,
   lookUpMs: defaults.queryTimeoutMs.value,
@@ -34,15 +36,20 @@ export const setLimits: BootstrapLimits = {
 export const serverLimits: ServerLimits = {
   connection: {
     dialMs: defaults.upstreamConnectMs.value,
-    idleMs: defaults.upstreamIdleMs.value,
     maxTakenIds: defaults.upstreamInFlight.value,
     maxUnsentOctets: defaults.upstreamUnsentOctets.value,
     maxUnsolicited: defaults.upstreamUnsolicited.value,
   },
   maxConnections: defaults.upstreamConnections.value,
-  redialMs: defaults.upstreamRedialMs.value,
-  minBackOffMs: defaults.upstreamBackoffFirstMs.value,
-  maxBackOffMs: defaults.upstreamBackoffMaxMs.value,
+  health: {
+    redialMs: defaults.upstreamRedialMs.value,
+    minBackOffMs: defaults.upstreamBackoffFirstMs.value,
+    maxBackOffMs: defaults.upstreamBackoffMaxMs.value,
+  },
+  idle: { idleMs: defaults.upstreamIdleMs.value, maxIdleMs: defaults.upstreamIdleMaxMs.value },
+  maxWaiting: defaults.upstreamWaiting.value,
+  minSilenceMs: defaults.upstreamSilenceMinMs.value,
+  maxSilenceMs: defaults.upstreamAttemptMs.value,
 };
 
 /** Queries that had reached the host when the signal came are still read, and answered. */

@@ -46,10 +46,16 @@ export abstract class Exchange {
   deadlineMs = 0;
   /** When the attempt now under way is given up. */
   attemptEndsMs = 0;
-  /** When it was last written to a connection. */
+  /** When it was given to its server, on the clock's nowMs. */
   sentMs = 0;
+  /** How long the server took to answer it, from the writing, in milliseconds. */
+  tookMs = 0;
   /** Servers of the set that were tried, in no order. */
   readonly triedServers: unknown[] = [];
+  /** The server that has it now, or had it last. */
+  server: unknown = undefined;
+  /** The same question on its way to a second server, because the first is late. */
+  hedge: Exchange | undefined = undefined;
   /** How often it was sent once more because a connection died under it. */
   resends = 0;
   /** The connection that carries it, and under which ID. */
@@ -62,6 +68,8 @@ export abstract class Exchange {
     this.sentMs = 0;
     this.triedServers.length = 0;
     this.resends = 0;
+    this.server = undefined;
+    this.hedge = undefined;
     this.carrier = undefined;
   }
 

@@ -89,6 +89,8 @@ export function askOnce(
       clock,
       random: parts.random,
       limits: parts.limits,
+      maxQueries: 1,
+      retireAfterMs: () => parts.answerBoundMs,
       owner: {
         onReady(_connection, outcome) {
           tls = outcome;
@@ -98,6 +100,7 @@ export function askOnce(
             close();
           });
         },
+        onKeepalive() {},
         onResponse(_exchange, octets, start) {
           const answerMs = clock.nowMs() - secureMs;
           cancelBound();

@@ -72,7 +72,7 @@ describe("more than one upstream", () => {
   });
 
   test("the back-off doubles with each failed probe, up to its bound", () => {
-    const scene = two({ maxBackOffMs: 5000 });
+    const scene = two({ health: { ...serverLimits.health, maxBackOffMs: 5000 } });
     scene.ask("a");
     scene.dial(0).fail("ECONNREFUSED");
     scene.dial(1).secure().answerAll();
