@@ -119,6 +119,11 @@ export class DotConnection implements Carrier {
     return this.#state === "ready";
   }
 
+  /** Whether the server ever proved who it is. */
+  get wasReady(): boolean {
+    return this.#readyMs > 0;
+  }
+
   /** Whether it takes one more query. */
   get accepts(): boolean {
     if (this.#state !== "dialling" && this.#state !== "ready") return false;

@@ -1,52 +1,31 @@
 /**
- * One upstream: its addresses, its connections, the ticket for the next handshake, and whether it can be relied on.
+ * One upstream: whether it can be relied on, who waits for a connection, and what becomes of the queries given to it.
  * It never chooses for a query; the set of upstreams does (upstream-set.ts).
  */
 
 import type { UpstreamAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
-import type {
-  ByteStream,
-  Clock,
-  PeerLeaf,
-  Random,
-  TlsDialOptions,
-  TlsOutcome,
-  TrustAnchors,
-} from "../runtime/runtime.ts";
+import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { AddressBook, AddressRace, type DialAddress } from "./address-race.ts";
-import { ALPN_DOT, checkLeaf } from "./authentication.ts";
-import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
+import type { ConnectionOwner, DotConnection } from "./connection.ts";
+import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { Health, type HealthLimits } from "./health.ts";
-import { IdleHorizon, type IdleLimits } from "./idle-horizon.ts";
-import { Lifespan } from "./lifespan.ts";
 import { Probe } from "./probe.ts";
 import { ResponseTimes } from "./response-times.ts";
 
 /** Finds the addresses of a host name; calls back once, with at least one address or an error. */
 export type LookUp = (hostName: string, done: (found: readonly string[] | UpstreamError) => void) => void;
 
-export interface ServerLimits {
-  readonly connection: ConnectionLimits;
+export interface ServerLimits extends PoolLimits {
   readonly health: HealthLimits;
-  readonly idle: IdleLimits;
-  readonly maxConnections: number;
   /** Queries that may wait for a connection. */
   readonly maxWaiting: number;
-  /** How long a busy connection may be silent: at least, and at most (as before anything was measured). */
-  readonly minSilenceMs: number;
-  readonly maxSilenceMs: number;
 }
 
-export interface ServerParts {
-  readonly clock: Clock;
-  readonly random: Random;
+export interface ServerParts extends PoolParts {
   readonly log: Log;
-  readonly trust: TrustAnchors;
-  readonly dialTls: (options: TlsDialOptions) => ByteStream;
   readonly lookUp: LookUp;
   readonly limits: ServerLimits;
 }
@@ -60,11 +39,6 @@ export interface ServerOwner {
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void;
 }
 
-/** Share of a connection's capacity above which the next one is made ready. */
-const CROWDED = 0.75;
-/** Times of silence allowed, in units of what 95 % of answers take. */
-const SILENCE_P95S = 4;
-
 export class DotServer implements ConnectionOwner, Carrier {
   readonly identity: UpstreamAddress;
   readonly counters = new UpstreamCounters();
@@ -72,18 +46,11 @@ export class DotServer implements ConnectionOwner, Carrier {
   readonly #parts: ServerParts;
   readonly #owner: ServerOwner;
   readonly #health: Health;
-  readonly #horizon: IdleHorizon;
-  readonly #lifespan: Lifespan;
-  readonly #book: AddressBook;
-  readonly #connections: DotConnection[] = [];
+  readonly #pool: ConnectionPool;
   /** Waiting for the addresses of the host name, or for room on a connection, in the order they came. */
   readonly #waiting = new Set<Exchange>();
   readonly #probe = new Probe();
   #lookingUp = false;
-  #session: Uint8Array | undefined;
-  #leaf: PeerLeaf | undefined;
-  /** Connections that fell silent since the last octet came: each gives the next one twice the time. */
-  #silences = 0;
   /** Whether the log was told that it fails. */
   #told = false;
   #closed = false;
@@ -93,9 +60,7 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#parts = parts;
     this.#owner = owner;
     this.#health = new Health(parts.clock, parts.random, parts.limits.health);
-    this.#horizon = new IdleHorizon(parts.limits.idle);
-    this.#lifespan = new Lifespan(parts.limits.maxConnections);
-    this.#book = new AddressBook(identity.addresses);
+    this.#pool = new ConnectionPool(identity, parts, this.counters, this);
   }
 
   get healthy(): boolean {
@@ -103,29 +68,30 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   get inFlight(): number {
-    return this.#connections.reduce((sum, one) => sum + one.inFlight, this.#waiting.size);
+    return this.#waiting.size + this.#pool.inFlight;
   }
 
   /** What it is like now, for the observer. */
   gauges(): UpstreamGauges {
+    const { book } = this.#pool;
     return {
       inFlight: this.inFlight,
-      connections: this.#connections.length,
-      breakers: this.#book.families.map((family) => ({
+      connections: this.#pool.size,
+      breakers: book.families.map((family) => ({
         family,
-        state: this.healthy && this.#book.failing(family) ? "open" : this.#health.state,
+        state: this.healthy && book.failing(family) ? "open" : this.#health.state,
       })),
       answerMs: this.times.meanMs || undefined,
-      idleHorizonMs: this.#horizon.learnedMs,
-      certificateNotAfterMs: this.#leaf?.notAfterMs,
+      idleHorizonMs: this.#pool.idleHorizonMs,
+      certificateNotAfterMs: this.#pool.leaf?.notAfterMs,
     };
   }
 
   /** Dials, so that the next query finds a connection, or the log says why there is none. */
   warm(): void {
-    if (this.#connections.length > 0) return;
-    if (this.#book.isEmpty) this.#lookUpAddresses();
-    else this.#dial();
+    if (this.#pool.size > 0) return;
+    if (this.#pool.book.isEmpty) this.#lookUpAddresses();
+    else this.#pool.dial();
   }
 
   /** Asks a failing server something of our own once its back-off is over: no client's query is at stake. */
@@ -141,18 +107,18 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   #place(exchange: Exchange): void {
-    const connection = this.#choose();
+    const connection = this.#pool.choose();
     const remembered = this.#health.remembered;
     if (connection !== undefined) {
       this.#give(connection, exchange);
     } else if (remembered !== undefined && exchange !== this.#probe) {
       this.#attemptFailed(exchange, remembered);
-    } else if (!this.#book.isEmpty && this.#mayDial()) {
-      this.#give(this.#dial(), exchange);
+    } else if (this.#pool.mayDial) {
+      this.#give(this.#pool.dial(), exchange);
     } else if (this.#waiting.size < this.#parts.limits.maxWaiting) {
       exchange.carrier = this;
       this.#waiting.add(exchange);
-      if (this.#book.isEmpty) this.#lookUpAddresses();
+      if (this.#pool.book.isEmpty) this.#lookUpAddresses();
     } else {
       this.#attemptFailed(exchange, new UpstreamError("overloaded", "too many queries in flight"));
     }
@@ -161,7 +127,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   #give(connection: DotConnection, exchange: Exchange): void {
     if (connection.answered > 0) this.counters.add(COUNTER.REUSES);
     connection.send(exchange);
-    if (connection.load > CROWDED && this.#mayDial()) this.#dial();
+    this.#pool.relieve(connection);
   }
 
   cancel(exchange: Exchange): void {
@@ -171,39 +137,27 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Ends connections on which answers have been due for too long while nothing at all was heard. */
   watch(nowMs: number): void {
-    const allowedMs = this.#silenceMs();
-    for (const connection of [...this.#connections]) {
-      if (connection.silentForMs(nowMs) <= allowedMs) continue;
-      this.counters.add(COUNTER.SILENT_CLOSES);
-      this.#silences++;
-      if (this.#book.last !== undefined) this.#book.failed(this.#book.last, nowMs);
-      const error = new UpstreamError(
-        "timeout",
-        `nothing was heard for ${Math.round(allowedMs)} ms while answers were due`,
-      );
-      // One slow name alone looks like this too, so that a question of our own has to tell before it is called failing.
-      this.#health.suspected(error);
-      connection.abort(error);
-    }
+    // One slow name alone looks like this too, so that a question of our own has to tell before it is called failing.
+    this.#pool.endSilent(nowMs, this.times.p95Ms, (error) => this.#health.suspected(error));
   }
 
-  /** Makes no connection any more; ends every one with `error`. */
+  /** Makes no connection any more; ends every one with `error`. Nothing of the set's is in flight any more. */
   close(error: UpstreamError): void {
     this.#closed = true;
     this.#probe.carrier?.cancel(this.#probe);
-    for (const connection of [...this.#connections]) connection.abort(error);
+    this.#pool.abortAll(error);
   }
 
   /** The way to the server may have changed: connections of before end once they are answered, or fall silent. */
   renew(): void {
-    for (const connection of [...this.#connections]) if (connection.ready) connection.retire();
+    this.#pool.retireAll();
   }
 
   onReady(_connection: DotConnection, outcome: TlsOutcome): void {
     this.counters.handshake(outcome.resumed);
     this.#parts.log.debug(`upstream ${this.identity.text}: connected`, {
       upstream: this.identity.text,
-      address: this.#book.last,
+      address: this.#pool.book.last,
       protocol: outcome.protocol,
       cipher: outcome.cipher,
       alpn: outcome.alpn ?? "none",
@@ -214,7 +168,7 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     this.counters.answered(exchange.tookMs);
-    this.#silences = 0;
+    this.#pool.heard();
     if (!this.healthy) this.#markWorking();
     if (exchange !== this.#probe) {
       this.times.record(exchange.tookMs);
@@ -230,11 +184,11 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   onKeepalive(ms: number): void {
-    this.#horizon.announced(ms);
+    this.#pool.announced(ms);
   }
 
   onClosed(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void {
-    this.#connections.splice(this.#connections.indexOf(connection), 1);
+    this.#pool.remove(connection, unanswered.length);
     if (this.#closed && unanswered.length === 0) return;
     if (error.code === "connect" || error.code === "authentication") this.#onDialFailed(error, unanswered);
     else this.#onEnded(connection, error, unanswered);
@@ -243,7 +197,6 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
   #onEnded(connection: DotConnection, error: UpstreamError, unanswered: readonly Exchange[]): void {
-    this.#noteEnd(connection, unanswered.length);
     const worked = connection.answered > 0 || error.code === "timeout";
     if (unanswered.includes(this.#probe) || (!worked && unanswered.length > 0)) this.#markFailed(error);
     for (const exchange of unanswered) {
@@ -253,82 +206,10 @@ export class DotServer implements ConnectionOwner, Carrier {
     }
   }
 
-  /** Learns from how a connection that had worked ended. */
-  #noteEnd(connection: DotConnection, unanswered: number): void {
-    const idleMs = connection.idleForMs(this.#parts.clock.nowMs());
-    if (!connection.endedByServer) {
-      if (unanswered === 0) this.#horizon.outlived(idleMs);
-    } else if (unanswered > 0) {
-      if (connection.answered > 0) this.#lifespan.cutShort(connection.answered);
-    } else {
-      this.counters.add(COUNTER.IDLE_CLOSES);
-      this.#horizon.sawIdleClose(idleMs);
-    }
-    if (unanswered === 0) this.#lifespan.ranOut(connection.answered);
-  }
-
-  /** The least loaded connection that takes a query; those that have been idle for too long are ended instead. */
-  #choose(): DotConnection | undefined {
-    let best: DotConnection | undefined;
-    for (const connection of this.#connections) {
-      if (connection.accepts && (best === undefined || isBetter(connection, best))) best = connection;
-    }
-    if (best === undefined || best.idleForMs(this.#parts.clock.nowMs()) <= this.#horizon.retireAfterMs) return best;
-    // Its timer is late, as after a suspend of the host: the server will have ended it.
-    best.retire();
-    return this.#choose();
-  }
-
-  #mayDial(): boolean {
-    const dialling = this.#connections.filter((one) => one.dialling).length;
-    return (
-      !this.#closed && dialling < this.#lifespan.maxDialling && this.#connections.length < this.#lifespan.maxConnections
-    );
-  }
-
-  #dial(): DotConnection {
-    const { clock, random, limits } = this.#parts;
-    this.counters.add(COUNTER.DIALS);
-    const connection = new DotConnection({
-      clock,
-      random,
-      limits: limits.connection,
-      owner: this,
-      maxQueries: this.#lifespan.maxQueries,
-      retireAfterMs: () => this.#horizon.retireAfterMs,
-      dial: (onSecure, handler) => new AddressRace(clock, this.#book, this.#dialAddress, onSecure, handler),
-    });
-    this.#connections.push(connection);
-    return connection;
-  }
-
-  readonly #dialAddress: DialAddress = (host, onSecure, handler) => {
-    const { adn, port, spkiPins } = this.identity;
-    const session = this.#session;
-    this.#session = undefined; // a ticket is used once (RFC 8446, C.4), and a bad one not twice
-    return this.#parts.dialTls({
-      address: { host, port },
-      adn,
-      trust: this.#parts.trust,
-      alpn: [ALPN_DOT],
-      session,
-      checkLeaf: (leaf) => {
-        const refusal = checkLeaf(adn, spkiPins, leaf);
-        if (refusal === undefined) this.#leaf = leaf;
-        return refusal;
-      },
-      onSession: (ticket) => {
-        this.#session = ticket;
-      },
-      onSecure,
-      handler,
-    });
-  };
-
   #onDialFailed(error: UpstreamError, unanswered: readonly Exchange[]): void {
     this.counters.add(COUNTER.DIAL_FAILURES);
     // A host name may have moved: it is looked up again.
-    if (this.identity.hostName !== undefined) this.#book.replace([]);
+    if (this.identity.hostName !== undefined) this.#pool.book.replace([]);
     this.#markFailed(error);
     for (const exchange of unanswered) this.#failed(exchange, error);
     this.#failWaiting(error);
@@ -345,7 +226,7 @@ export class DotServer implements ConnectionOwner, Carrier {
         this.#failWaiting(found);
         return;
       }
-      this.#book.replace(found);
+      this.#pool.book.replace(found);
       if (this.#waiting.size === 0) this.warm();
       else this.#serveWaiting();
     });
@@ -354,7 +235,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   /** Gives those who wait to connections, as far as there is room. */
   #serveWaiting(): void {
     for (const exchange of this.#waiting) {
-      if (this.#book.isEmpty || (this.#choose() === undefined && !this.#mayDial())) return;
+      if (this.#pool.choose() === undefined && !this.#pool.mayDial) return;
       this.cancel(exchange);
       this.#place(exchange);
     }
@@ -381,12 +262,6 @@ export class DotServer implements ConnectionOwner, Carrier {
     if (exchange !== this.#probe) this.#owner.onAttemptFailed(exchange, error);
   }
 
-  #silenceMs(): number {
-    const { minSilenceMs, maxSilenceMs } = this.#parts.limits;
-    const measuredMs = this.times.p95Ms === 0 ? maxSilenceMs : SILENCE_P95S * this.times.p95Ms;
-    return Math.min(maxSilenceMs, Math.max(minSilenceMs, measuredMs) * 2 ** Math.min(this.#silences, 8));
-  }
-
   #markFailed(error: UpstreamError): void {
     const isNews = this.#health.failed(error);
     if (this.#told && !isNews) return;
@@ -402,9 +277,4 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#told = false;
     this.#parts.log.info(`upstream ${this.identity.text}: works again`, { upstream: this.identity.text });
   }
-}
-
-/** A ready connection before one that is being made, then the one with more room. */
-function isBetter(one: DotConnection, other: DotConnection): boolean {
-  return one.ready === other.ready ? one.load < other.load : one.ready;
 }

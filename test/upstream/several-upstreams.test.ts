@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerTo, labelOf } from "../support/fake-upstream.ts";
+import { answerTo, labelOf, serverLimits } from "../support/fake-upstream.ts";
 import { one, told, two } from "../support/fake-upstream-set.ts";
 
 describe("more than one upstream", () => {
