@@ -89,7 +89,8 @@ export function askOnce(
       clock,
       random: parts.random,
       limits: parts.limits,
-      maxQueries: 1,
+      // Not 1: the connection would end with the answer, before the ticket that may follow it.
+      maxQueries: Number.POSITIVE_INFINITY,
       retireAfterMs: () => parts.answerBoundMs,
       owner: {
         onReady(_connection, outcome) {
