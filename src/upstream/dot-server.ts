@@ -96,7 +96,8 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Asks a failing server something of our own once its back-off is over: no client's query is at stake. */
   probeIfDue(): void {
-    if (this.#health.takeProbe()) this.send(this.#probe);
+    // One at a time: a failure may have been noted elsewhere while it is still on its way.
+    if (this.#probe.carrier === undefined && this.#health.takeProbe()) this.send(this.#probe);
   }
 
   /** Takes the exchange; the owner hears what becomes of it, possibly before this returns. */
@@ -112,7 +113,7 @@ export class DotServer implements ConnectionOwner, Carrier {
     if (connection !== undefined) {
       this.#give(connection, exchange);
     } else if (remembered !== undefined && exchange !== this.#probe) {
-      this.#attemptFailed(exchange, remembered);
+      this.#failed(exchange, remembered);
     } else if (this.#pool.mayDial) {
       this.#give(this.#pool.dial(), exchange);
     } else if (this.#waiting.size < this.#parts.limits.maxWaiting) {
@@ -120,7 +121,7 @@ export class DotServer implements ConnectionOwner, Carrier {
       this.#waiting.add(exchange);
       if (this.#pool.book.isEmpty) this.#lookUpAddresses();
     } else {
-      this.#attemptFailed(exchange, new UpstreamError("overloaded", "too many queries in flight"));
+      this.#failed(exchange, new UpstreamError("overloaded", "too many queries in flight"));
     }
   }
 
@@ -144,7 +145,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   /** Makes no connection any more; ends every one with `error`. Nothing of the set's is in flight any more. */
   close(error: UpstreamError): void {
     this.#closed = true;
-    this.#probe.carrier?.cancel(this.#probe);
+    this.#takeBackProbe();
     this.#pool.abortAll(error);
   }
 
@@ -178,9 +179,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   onMalformed(exchange: Exchange, error: UpstreamError): void {
-    this.counters.failed(error.code);
-    if (exchange === this.#probe) this.#markFailed(error);
-    this.#attemptFailed(exchange, error);
+    this.#failed(exchange, error);
   }
 
   onKeepalive(ms: number): void {
@@ -198,10 +197,9 @@ export class DotServer implements ConnectionOwner, Carrier {
   /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
   #onEnded(connection: DotConnection, error: UpstreamError, unanswered: readonly Exchange[]): void {
     const worked = connection.answered > 0 || error.code === "timeout";
-    if (unanswered.includes(this.#probe) || (!worked && unanswered.length > 0)) this.#markFailed(error);
+    if (!worked && unanswered.length > 0) this.#markFailed(error);
     for (const exchange of unanswered) {
-      if (exchange === this.#probe) continue;
-      if (worked) this.#interrupted(exchange, error);
+      if (worked && exchange !== this.#probe) this.#interrupted(exchange, error);
       else this.#failed(exchange, error);
     }
   }
@@ -236,6 +234,8 @@ export class DotServer implements ConnectionOwner, Carrier {
   #serveWaiting(): void {
     for (const exchange of this.#waiting) {
       if (this.#pool.choose() === undefined && !this.#pool.mayDial) return;
+      // Choosing may have ended an idle connection, and that served who waits already.
+      if (!this.#waiting.has(exchange)) continue;
       this.cancel(exchange);
       this.#place(exchange);
     }
@@ -243,6 +243,7 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   #failWaiting(error: UpstreamError): void {
     for (const exchange of [...this.#waiting]) {
+      if (!this.#waiting.has(exchange)) continue;
       this.cancel(exchange);
       this.#failed(exchange, error);
     }
@@ -250,7 +251,8 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   #failed(exchange: Exchange, error: UpstreamError): void {
     this.counters.failed(error.code);
-    this.#attemptFailed(exchange, error);
+    if (exchange === this.#probe) this.#markFailed(error);
+    else this.#owner.onAttemptFailed(exchange, error);
   }
 
   #interrupted(exchange: Exchange, error: UpstreamError): void {
@@ -258,8 +260,10 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#owner.onInterrupted(exchange, this, error);
   }
 
-  #attemptFailed(exchange: Exchange, error: UpstreamError): void {
-    if (exchange !== this.#probe) this.#owner.onAttemptFailed(exchange, error);
+  #takeBackProbe(): void {
+    if (this.#probe.carrier === undefined) return;
+    this.#probe.carrier.cancel(this.#probe);
+    this.counters.add(COUNTER.ABANDONED);
   }
 
   #markFailed(error: UpstreamError): void {
@@ -272,7 +276,7 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   #markWorking(): void {
     this.#health.worked();
-    this.#probe.carrier?.cancel(this.#probe);
+    this.#takeBackProbe();
     if (!this.#told) return;
     this.#told = false;
     this.#parts.log.info(`upstream ${this.identity.text}: works again`, { upstream: this.identity.text });
