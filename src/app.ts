@@ -1,13 +1,16 @@
 /** The whole of fdns, put together: configuration in, a running forwarder out. */
 
+import type { AdminParts } from "./admin/admin.ts";
 import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
 import { loadTrustedRoots } from "./config/trusted-roots.ts";
+import { bindAdvice } from "./listener/bind-advice.ts";
 import { describe, Listeners } from "./listener/listen.ts";
 import { TcpClients } from "./listener/tcp-listener.ts";
 import type { Log } from "./observe/log.ts";
 import { AccessList, LOCAL_PREFIXES } from "./policy/access.ts";
 import { Resolver } from "./resolver/resolver.ts";
+import type { HttpListener } from "./runtime/http-listen.ts";
 import { BindError, type Clock, type Runtime } from "./runtime/runtime.ts";
 import { type BootstrapLimits, bootstrapLookUp } from "./upstream/bootstrap.ts";
 import type { ServerLimits, ServerParts } from "./upstream/dot-server.ts";
@@ -16,6 +19,8 @@ import { UpstreamSet } from "./upstream/upstream-set.ts";
 export interface AppParts {
   readonly runtime: Runtime;
   readonly log: Log;
+  /** Of fdns, as its metrics name it. */
+  readonly version: string;
 }
 
 export interface RunningApp {
@@ -59,7 +64,7 @@ const LAST_READS_MS = 20;
 const LAST_WRITES_MS = 200;
 
 /** Starts fdns. Rejects with UsageError or an Error that an operator can act on; nothing is left open then. */
-export async function start(config: Config, { runtime, log }: AppParts): Promise<RunningApp> {
+export async function start(config: Config, { runtime, log, version }: AppParts): Promise<RunningApp> {
   const { clock, random } = runtime;
   const roots = loadTrustedRoots(config.ca);
   const server: Omit<ServerParts, "lookUp"> = {
@@ -78,6 +83,7 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
     access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
     queryTimeoutMs: config.queryTimeoutMs,
     maxInFlight: config.maxInFlight,
+    failures: { firstMs: defaults.failureFirstMs.value, maxMs: defaults.failureMaxMs.value },
     maxUdpOctets: config.maxUdpOctets,
   });
   const clients = new TcpClients({
@@ -103,11 +109,32 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
     onQuery: resolver.handle,
     clients,
   });
+  let isReady = false;
+  const admin = await openAdmin(config.admin, {
+    isReady: () => isReady,
+    observed: {
+      version,
+      runtime: runtime.description,
+      udpEngine: engine.name,
+      startedMs: clock.wallMs(),
+      resolver,
+      listeners,
+      clients,
+      upstreams: {
+        get inFlight() {
+          return upstreams.inFlight;
+        },
+        servers: [],
+      },
+    },
+  });
   try {
     await listeners.open(config.listen);
   } catch (error) {
+    await admin?.close();
     throw error instanceof BindError ? new Error(bindAdvice(error)) : error;
   }
+  isReady = true;
   upstreams.warm();
   log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
     upstreams: config.upstreams.map(({ text }) => text).join(", "),
@@ -117,6 +144,7 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
     udpEngineReason: whyNotBatched,
     udpReceiveBufferOctets: listeners.receiveBufferOctets || undefined,
     runtime: runtime.description,
+    admin: admin && `http://${describe(admin.address)}`,
   });
   return {
     listening: listeners.bound,
@@ -129,29 +157,17 @@ export async function start(config: Config, { runtime, log }: AppParts): Promise
       listeners.close();
       clock.after(LAST_WRITES_MS, () => clients.closeAll());
       await clientsGone;
+      await admin?.close();
     },
   };
+}
+
+/** Serves the admin's pages if that was asked for; nothing of them is loaded otherwise. */
+async function openAdmin(address: Config["admin"], parts: AdminParts): Promise<HttpListener | undefined> {
+  if (address === undefined) return undefined;
+  return (await import("./admin/admin.ts")).openAdmin(address, parts);
 }
 
 function after(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve));
 }
-
-/** What an operator can do about an address that could not be bound. */
-function bindAdvice(error: BindError): string {
-  switch (error.reason) {
-    case "in-use":
-      return `${error.message}; see what holds it with: ss -lntup`;
-    case "not-permitted":
-      return `${error.message}; ${LOW_PORT_ADVICE}`;
-    default:
-      return error.message;
-  }
-}
-
-/** In the order of what is safe: a file capability on this executable would be everyone's (it can be run as an interpreter). */
-const LOW_PORT_ADVICE =
-  "to get the right: run it by systemd with AmbientCapabilities=CAP_NET_BIND_SERVICE, " +
-  "or allow it to all with: sysctl net.ipv4.ip_unprivileged_port_start=53, " +
-  "or last: setcap cap_net_bind_service=ep FILE, which hands the right to every local user, " +
-  "since with BUN_BE_BUN=1 the file runs any program";

@@ -38,6 +38,7 @@ export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem"
     `queries: ${config.maxInFlight} in flight, each at most ${formatDuration(config.queryTimeoutMs)}`,
     `TCP: ${config.tcpMaxConnections} connections, ${config.tcpMaxPerClient} a client, closed after ${formatDuration(config.tcpIdleMs)} idle`,
     `stop: within ${formatDuration(config.shutdownMs)}`,
+    ...(config.admin === undefined ? [] : [`admin: http://${formatListenAddress(config.admin)}`]),
     `log: ${config.logFormat}, ${config.logLevel}`,
   ];
   return lines.map((line) => `${escapeControls(line)}\n`).join("");

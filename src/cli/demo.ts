@@ -13,6 +13,7 @@ import { type Command, exitCodes } from "./command.ts";
 import { uncaughtReporter } from "./guards.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
 import { logFor } from "./serve.ts";
+import { programVersion } from "./version.ts";
 
 const UPSTREAM_NAME = "dot.demo.test";
 
@@ -81,7 +82,7 @@ async function serveDemo(upstream: TestUpstream, end: Promise<unknown> | undefin
 async function startWith(flags: Record<string, string>, log: Log): Promise<{ app: RunningApp; config: Config }> {
   const { config } = loadConfig(new Map(Object.entries(flags).map(([name, value]) => [name, [value]])), {});
   const [{ start }, { selectRuntime }] = await Promise.all([import("../app.ts"), import("../runtime/select.ts")]);
-  return { app: await start(config, { runtime: selectRuntime(), log }), config };
+  return { app: await start(config, { runtime: selectRuntime(), log, version: programVersion }), config };
 }
 
 /** Asks as a stub would. @returns the answer section as lines. @throws Error (as a rejection) if there is none. */

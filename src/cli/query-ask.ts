@@ -19,8 +19,8 @@ export interface Asked {
   readonly upstream: UpstreamAddress;
   readonly connection: OneAnswer;
   readonly peer: PeerFacts;
-  /** A second connection, where one was asked for. */
-  readonly again: OneAnswer | undefined;
+  /** A second connection, where one was asked for, or why it failed. */
+  readonly again: OneAnswer | UpstreamError | undefined;
   /** Whether the server gave a ticket for it. */
   readonly hasTicket: boolean;
 }
@@ -63,12 +63,10 @@ export async function askUpstreams(
   const bootstrap = bootstrapLookUp(config.bootstrap, { ...parts, log: silentLog, limits: serverLimits }, setLimits);
   const askOne = async (upstream: UpstreamAddress): Promise<Asked> => {
     const connection = await askAddresses(upstream, await addressesOf(upstream, bootstrap), question, parts, resume);
-    const { session } = connection;
-    const use = session === undefined ? {} : { use: session };
-    const again = resume ? await askOnce(upstream, connection.address, question, parts, use) : undefined;
+    const again = resume ? await askAgain(upstream, connection, question, parts) : undefined;
     const peer = peerFacts(upstream, connection, roots.origin, clock.wallMs());
     const response = readable(connection.message);
-    return { question, response, upstream, connection, peer, again, hasTicket: session !== undefined };
+    return { question, response, upstream, connection, peer, again, hasTicket: connection.session !== undefined };
   };
   try {
     for (const upstream of config.upstreams) {
@@ -111,6 +109,21 @@ async function askAddresses(
     }
   }
   throw failures.find(({ code }) => code === "authentication") ?? failures[0]!;
+}
+
+/** The same of the same, with the session of the first time if there is one. */
+async function askAgain(
+  upstream: UpstreamAddress,
+  { session, address }: OneAnswer,
+  question: Question,
+  parts: OneQueryParts,
+): Promise<OneAnswer | UpstreamError> {
+  try {
+    return await askOnce(upstream, address, question, parts, session === undefined ? {} : { use: session });
+  } catch (error) {
+    if (error instanceof UpstreamError) return error;
+    throw error;
+  }
 }
 
 function readable(message: Uint8Array): ShownResponse {

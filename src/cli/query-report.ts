@@ -4,7 +4,7 @@ import { formatListenAddress } from "../config/listen-address.ts";
 import { escapeControls, jsonLine } from "../observe/log.ts";
 import type { ShownExtendedError, ShownRecord } from "../presentation/message.ts";
 import type { TlsOutcome } from "../runtime/runtime.ts";
-import type { UpstreamErrorCode } from "../upstream/exchange.ts";
+import { UpstreamError, type UpstreamErrorCode } from "../upstream/exchange.ts";
 import type { OneAnswer } from "../upstream/one-query.ts";
 import type { Asked } from "./query-ask.ts";
 import type { Question } from "./query-question.ts";
@@ -92,6 +92,7 @@ function timesText({ connectMs, handshakeMs, answerMs }: OneAnswer): string {
 
 function againLines({ again, hasTicket }: Asked): string[] {
   if (again === undefined) return [];
+  if (again instanceof UpstreamError) return [`once more:  failed: ${again.message}`];
   // A runtime that does not say does not show tickets either.
   const ticket = hasTicket || again.tls.resumed === undefined ? "" : "no ticket was given, ";
   return [`once more:  ${ticket}${resumedText(again.tls)}; ${timesText(again)}`];
@@ -114,12 +115,6 @@ export function jsonReport(question: Question, asked: Asked | readonly Failure[]
 function answerFields({ response, upstream, connection, peer, again }: Asked) {
   const { rcode, rcodeText, flags, edns, extendedErrors } = response;
   const { address, leaf, tls } = connection;
-  const round = (ms: number) => Math.round(ms * 10) / 10;
-  const times = (of: OneAnswer) => ({
-    connectMs: round(of.connectMs),
-    handshakeMs: round(of.handshakeMs),
-    answerMs: round(of.answerMs),
-  });
   return {
     rcode,
     status: rcodeText,
@@ -141,9 +136,19 @@ function answerFields({ response, upstream, connection, peer, again }: Asked) {
       daysLeft: peer.daysLeft,
     },
     tls: tlsFields(tls),
-    times: times(connection),
-    ...(again === undefined ? {} : { again: { tls: tlsFields(again.tls), times: times(again) } }),
+    times: timesFields(connection),
+    ...(again === undefined ? {} : { again: againFields(again) }),
   };
+}
+
+function againFields(again: OneAnswer | UpstreamError) {
+  if (again instanceof UpstreamError) return { error: { code: again.code, message: again.message } };
+  return { tls: tlsFields(again.tls), times: timesFields(again) };
+}
+
+function timesFields({ connectMs, handshakeMs, answerMs }: OneAnswer) {
+  const round = (ms: number) => Math.round(ms * 10) / 10;
+  return { connectMs: round(connectMs), handshakeMs: round(handshakeMs), answerMs: round(answerMs) };
 }
 
 function tlsFields({ protocol, cipher, alpn, resumed }: TlsOutcome) {

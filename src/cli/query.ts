@@ -47,7 +47,7 @@ export const query: Command = {
     { line: "fdns query example.com --resume --json", meaning: "for programs, with the times of a resumed session" },
   ],
   notes: [
-    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.\nWhat hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.",
+    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.\nWhat hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.\nRun from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
   ],
   exitCodes: [
     { code: exitCodes.ok.code, meaning: "NOERROR, with records or without" },

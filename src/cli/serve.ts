@@ -9,6 +9,7 @@ import { environment, onUncaught, terminals, writeError } from "../runtime/proce
 import { type Command, exitCodes } from "./command.ts";
 import { uncaughtReporter } from "./guards.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
+import { programVersion } from "./version.ts";
 
 export const serve: Command = {
   options: Object.values(serveOptions),
@@ -51,7 +52,7 @@ export function logFor(config: Pick<Config, "logFormat" | "logLevel">): Log {
 export async function serveUntilStopped(config: Config, log: Log): Promise<number> {
   const stopSignal = firstStopSignal();
   const [{ start }, { selectRuntime }] = await Promise.all([import("../app.ts"), import("../runtime/select.ts")]);
-  const starting = start(config, { runtime: selectRuntime(), log });
+  const starting = start(config, { runtime: selectRuntime(), log, version: programVersion });
   const started = await Promise.race([starting, stopSignal]);
   // Nobody was promised an answer yet: nothing to finish. The process ends, and its sockets with it.
   if (typeof started === "string") return exitCodes.ok.code;

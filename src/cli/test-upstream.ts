@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
-import { listenHttp } from "../runtime/http-listen.ts";
+import { json, listenHttp } from "../runtime/http-listen.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
 import { CERTIFICATES } from "../testupstream/certificates.ts";
@@ -160,14 +160,15 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
     if (plan.caOut !== undefined) writeCa(plan.caOut, upstream.caPem);
     const control =
       plan.control &&
-      (await listenHttp(
-        plan.control,
-        { "/counters": () => upstream.report() },
-        {
+      (await listenHttp({
+        address: plan.control,
+        name: "control",
+        pages: { "/counters": () => json(upstream.report()) },
+        actions: {
           "/behaviour": (body) => upstream.behave(readBehaviours(body, "posted")),
           "/close": () => upstream.closeConnections(),
         },
-      ));
+      }));
     output.print(startLine(upstream, plan, control?.address));
     await untilStopped(upstream, output);
     await control?.close();

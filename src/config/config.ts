@@ -1,6 +1,6 @@
 /** What fdns runs with, checked and complete. Made once by load.ts; every part gets its slice. */
 
-import type { UdpEngineName } from "../runtime/runtime.ts";
+import type { SocketAddress, UdpEngineName } from "../runtime/runtime.ts";
 
 /** A mistake of the operator: one line that names the thing, its value and what is allowed. Ends the process with exit code 2. */
 export class UsageError extends Error {
@@ -64,6 +64,8 @@ export interface Config {
   readonly tcpMaxConnections: number;
   readonly tcpMaxPerClient: number;
   readonly shutdownMs: number;
+  /** Where fdns answers about itself over HTTP; undefined: nowhere. */
+  readonly admin: SocketAddress | undefined;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
 }

@@ -180,6 +180,27 @@ export const defaults = {
     unit: "octets",
     why: "a client that asks and never reads must not fill memory: four of the largest responses",
   },
+  failureFirstMs: {
+    value: 1000,
+    min: 1000,
+    max: 300_000,
+    unit: "ms",
+    why: "RFC 9520, 3.2: a failure to resolve a name is remembered for at least 1 s",
+  },
+  failureMaxMs: {
+    value: 5000,
+    min: 1000,
+    max: 300_000,
+    unit: "ms",
+    why: "RFC 9520, 3.2 allows 5 minutes; a name that is mended should not look broken for longer than people try again",
+  },
+  pathWatchMs: {
+    value: 1000,
+    min: 100,
+    max: 60_000,
+    unit: "ms",
+    why: "how soon a change of this host's addresses or routes is noticed; a look costs about 0.2 ms",
+  },
   followMs: {
     value: 2000,
     min: 100,

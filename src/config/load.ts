@@ -48,6 +48,7 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
     tcpMaxConnections: singleOf(sources, serveOptions.tcpConnections) ?? defaults.tcpMaxConnections.value,
     tcpMaxPerClient: singleOf(sources, serveOptions.tcpConnectionsPerClient) ?? defaults.tcpMaxPerClient.value,
     shutdownMs: singleOf(sources, serveOptions.shutdownTimeout) ?? defaults.shutdownMs.value,
+    admin: singleOf(sources, serveOptions.admin),
     logFormat: singleOf(sources, serveOptions.logFormat) ?? "auto",
     logLevel: singleOf(sources, serveOptions.logLevel) ?? "info",
   };

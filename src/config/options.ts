@@ -1,6 +1,7 @@
 /** The one table of what can be configured: each a flag and an environment variable, with one parser. */
 
 import { parseAddressPrefix } from "./address-prefix.ts";
+import { parseAdminAddress } from "./admin-address.ts";
 import { type CaSource, type Config, UsageError } from "./config.ts";
 import { defaults, type Tunable } from "./defaults.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
@@ -105,6 +106,13 @@ export const serveOptions = {
     defaults.tcpMaxPerClient,
   ),
   shutdownTimeout: duration("shutdown-timeout", "How long to finish what is in flight on SIGTERM", defaults.shutdownMs),
+  admin: single({
+    name: "admin",
+    valueName: "ADDRESS:PORT",
+    description: "Where to serve /metrics, /health and /ready over HTTP, on loopback only",
+    defaultText: "nowhere",
+    parse: parseAdminAddress,
+  }),
   logFormat: single({
     name: "log-format",
     valueName: "auto|pretty|json",

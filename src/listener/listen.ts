@@ -11,6 +11,7 @@ import {
   type LocalAddress,
   type Runtime,
   type SocketAddress,
+  type UdpCounters,
   type UdpEngine,
 } from "../runtime/runtime.ts";
 import type { QueryHandler } from "./query-handler.ts";
@@ -59,6 +60,9 @@ export class Listeners {
   readonly #udp: Transport;
   readonly #tcp: Transport;
   readonly #onFault: OnFault;
+  /** Of the sockets that are open; those of closed ones are added to #past. */
+  readonly #counters = new Set<UdpCounters>();
+  readonly #past: UdpCounters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
   /** What was bound, for the start-up line. */
   readonly bound: BoundAddress[] = [];
   receiveBufferOctets = 0;
@@ -76,8 +80,14 @@ export class Listeners {
       name: "UDP",
       open: async (address) => {
         const listener = await UdpListener.open(parts.engine, address, parts.maxUdpOctets, parts.onQuery, onFault);
-        this.receiveBufferOctets = listener.socket.receiveBufferOctets;
-        return listener;
+        const { receiveBufferOctets, counters } = listener.socket;
+        this.receiveBufferOctets = receiveBufferOctets;
+        this.#counters.add(counters);
+        const close = () => {
+          listener.close();
+          if (this.#counters.delete(counters)) addCounters(this.#past, counters);
+        };
+        return { port: listener.port, close };
       },
     };
     this.#tcp = {
@@ -103,6 +113,13 @@ export class Listeners {
 
   close(): void {
     for (const one of this.#open.splice(0)) one.close();
+  }
+
+  /** Of every UDP socket there ever was; worked out when asked for. */
+  udpCounters(): Readonly<UdpCounters> {
+    const sum = { ...this.#past };
+    for (const counters of this.#counters) addCounters(sum, counters);
+    return sum;
   }
 
   async #openAddress({ host, port, optional }: ListenAddress): Promise<void> {
@@ -266,6 +283,13 @@ class AddressFollower implements Bound {
       return error;
     }
   }
+}
+
+function addCounters(to: UdpCounters, from: UdpCounters): void {
+  to.received += from.received;
+  to.sent += from.sent;
+  to.oversize += from.oversize;
+  to.sendFailures += from.sendFailures;
 }
 
 function hostOf({ host, interfaceName }: LocalAddress): string {

@@ -1,7 +1,10 @@
 /** What joins a listener and whoever answers: the query's octets one way, a place to compose the response the other. */
 
+export type Transport = "udp" | "tcp";
+
 /** Where the response to a query goes: one UDP socket, or one TCP connection. */
 export interface ResponseSink {
+  readonly transport: Transport;
   /** Where responses are composed; read it again after each reserve(). */
   readonly room: Uint8Array;
   /** The most octets a response may have when the client said it can take `udpPayloadSize` over UDP. */

@@ -47,6 +47,9 @@ export class TcpClients {
   #sweepDue = false;
   #toldRefusingMs = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void) | undefined;
+  /** Connections taken and turned away since the start. */
+  accepted = 0;
+  refused = 0;
 
   constructor(parts: TcpParts) {
     this.#parts = parts;
@@ -63,9 +66,11 @@ export class TcpClients {
     const ofAddress = this.#perAddress.get(host) ?? 0;
     const full = this.#clients.size >= limits.maxConnections;
     if (full || ofAddress >= limits.maxPerClient) {
+      this.refused++;
       this.#tellRefusing(full ? `${limits.maxConnections} in all` : `${limits.maxPerClient} per client`);
       return undefined;
     }
+    this.accepted++;
     this.#perAddress.set(host, ofAddress + 1);
     const client = new TcpClient(stream, this.#parts, () => this.#forget(client));
     this.#clients.add(client);
@@ -122,6 +127,7 @@ const NO_ROOM = new Uint8Array(0);
 const UNKNOWN_ADDRESS = new Uint8Array(16);
 
 class TcpClient implements StreamHandler, ResponseSink {
+  readonly transport = "tcp";
   readonly remote: SocketAddress;
   readonly #stream: AcceptedStream;
   readonly #parts: TcpParts;

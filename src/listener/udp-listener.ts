@@ -11,6 +11,7 @@ import {
 import type { QueryHandler, ResponseSink } from "./query-handler.ts";
 
 export class UdpListener implements ResponseSink {
+  readonly transport = "udp";
   readonly #socket: UdpSocket;
   readonly #maxOctets: number;
 

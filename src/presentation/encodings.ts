@@ -1,9 +1,10 @@
 /** Octets as text: base16, base32hex and base64 (RFC 4648). */
 
+/** In upper case, as dig has it. */
 export function hex(octets: Uint8Array): string {
   let text = "";
   for (const octet of octets) text += octet.toString(16).padStart(2, "0");
-  return text;
+  return text.toUpperCase();
 }
 
 export function base64(octets: Uint8Array): string {

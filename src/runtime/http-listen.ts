@@ -1,70 +1,150 @@
-/** The smallest HTTP there can be: GET of a few paths, POST of a few others, on loopback, answered with JSON. */
+/**
+ * As little HTTP as there can be: a few paths on loopback, one request a connection. Nothing in it grows with what a
+ * peer sends: heads, connections and the time for each are bounded, and a body is read only where one is wanted.
+ */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { SocketAddress } from "./runtime.ts";
 
-export interface HttpListener {
-  readonly address: SocketAddress;
-  close(): Promise<void>;
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
 }
+
+/** What can be read: called when it is asked for, with GET or HEAD. What it throws is answered with status 500. */
+export type HttpPages = Readonly<Record<string, () => HttpAnswer>>;
 
 /** What a POST does with its body; what it throws is answered with status 400. */
 export type HttpActions = Readonly<Record<string, (body: string) => unknown>>;
 
-/**
- * Serves `pages` by their path; each is called for its value when it is asked for. `actions` are what can be posted to.
- * @throws Error (as a rejection) naming the address that could not be bound.
- */
-export function listenHttp(
-  address: SocketAddress,
-  pages: Readonly<Record<string, () => unknown>>,
-  actions: HttpActions = {},
-): Promise<HttpListener> {
-  const listening = createServer((request, response) => {
-    if (request.method === "POST" && Object.hasOwn(actions, request.url ?? "")) {
-      perform(actions[request.url ?? ""]!, request, response);
-      return;
-    }
-    const page = Object.hasOwn(pages, request.url ?? "") ? pages[request.url ?? ""] : undefined;
-    const known = page !== undefined && request.method === "GET";
-    response.writeHead(known ? 200 : 404, { "content-type": "application/json", connection: "close" });
-    response.end(`${JSON.stringify(known ? page() : { error: `GET one of ${Object.keys(pages).join(", ")}` })}\n`);
+export interface HttpListenOptions {
+  readonly address: SocketAddress;
+  /** What the address is for: how an error names it. */
+  readonly name: string;
+  readonly pages: HttpPages;
+  readonly actions?: HttpActions;
+}
+
+export interface HttpListener {
+  readonly address: SocketAddress;
+  /** Ends every connection; resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** As large as other HTTP servers take; a scraper sends some 300 octets. */
+const MAX_HEAD_OCTETS = 8192;
+const MAX_BODY_OCTETS = 65_536;
+/** A scraper, a probe and a person need three. */
+const MAX_CONNECTIONS = 16;
+/** From the first octet to the last of a request, and without any octet either way. */
+const MAX_REQUEST_MS = 5000;
+const CHECK_MS = 1000;
+
+/** Listens; rejects with an Error naming the address if it cannot be bound. */
+export function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
+  const { address, name } = options;
+  const listening = createServer({
+    maxHeaderSize: MAX_HEAD_OCTETS,
+    headersTimeout: MAX_REQUEST_MS,
+    requestTimeout: MAX_REQUEST_MS,
+    connectionsCheckingInterval: CHECK_MS,
   });
+  const open = new Set<Socket>();
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => serve(options, request, response);
+  listening.on("request", onRequest);
+  // Whoever asks first whether to send a large body gets the answer instead.
+  listening.on("checkContinue", onRequest);
+  listening.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    // One that says nothing at all, or does not read its answer.
+    socket.setTimeout(MAX_REQUEST_MS, () => socket.destroy());
+  });
+  listening.maxConnections = MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
     listening.once("error", (cause) => {
       const at = `${address.host} port ${address.port}`;
-      reject(new Error(`control ${at}: ${cause.message}; give a local address with a free port`, { cause }));
+      reject(new Error(`${name} ${at}: ${cause.message}; give a local address with a free port`, { cause }));
     });
     listening.listen(address.port, address.host, () => {
+      listening.on("error", () => {}); // a fault of one accept(2) ends nothing else
       const bound = listening.address() as AddressInfo;
       resolve({
         address: { host: bound.address, port: bound.port },
-        close: () => new Promise((closed) => listening.close(() => closed())),
+        close: () =>
+          new Promise((closed) => {
+            listening.close(() => closed());
+            for (const socket of open) socket.destroy();
+          }),
       });
     });
   });
 }
 
-const MAX_BODY_OCTETS = 65_536;
+/** The value as JSON in one line. */
+export function json(value: unknown, status = 200): HttpAnswer {
+  return { status, contentType: "application/json", body: `${JSON.stringify(value)}\n` };
+}
+
+/** The line as text. */
+export function text(line: string, status = 200): HttpAnswer {
+  return { status, contentType: "text/plain; charset=utf-8", body: `${line}\n` };
+}
+
+function serve({ pages, actions = {} }: HttpListenOptions, request: IncomingMessage, response: ServerResponse): void {
+  const path = (request.url ?? "").replace(/\?.*$/s, "");
+  const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+  const action = Object.hasOwn(actions, path) ? actions[path] : undefined;
+  const reads = request.method === "GET" || request.method === "HEAD";
+  if (action !== undefined && request.method === "POST") perform(action, request, response);
+  else if (page !== undefined && reads) answer(request, response, attempt(page, 500));
+  else if (page === undefined && action === undefined) {
+    answer(
+      request,
+      response,
+      text(`not found; there is ${[...Object.keys(pages), ...Object.keys(actions)].join(", ")}`, 404),
+    );
+  } else {
+    response.setHeader("allow", page === undefined ? "POST" : "GET, HEAD");
+    answer(request, response, text("method not allowed", 405));
+  }
+}
 
 function perform(action: HttpActions[string], request: IncomingMessage, response: ServerResponse): void {
   let body = "";
   request.setEncoding("utf8");
-  request.on("data", (text: string) => {
-    body += text;
+  request.on("data", (more: string) => {
+    body += more;
     if (body.length > MAX_BODY_OCTETS) request.destroy();
   });
-  request.on("end", () => {
-    let status = 200;
-    let value: unknown;
-    try {
-      value = action(body) ?? {};
-    } catch (cause) {
-      status = 400;
-      value = { error: (cause as Error).message };
-    }
-    response.writeHead(status, { "content-type": "application/json", connection: "close" });
-    response.end(`${JSON.stringify(value)}\n`);
+  request.on("end", () =>
+    answer(
+      request,
+      response,
+      attempt(() => json(action(body) ?? {}), 400),
+    ),
+  );
+}
+
+function attempt(page: () => HttpAnswer, failedStatus: number): HttpAnswer {
+  try {
+    return page();
+  } catch (cause) {
+    return json({ error: (cause as Error).message }, failedStatus);
+  }
+}
+
+/** Answers, and ends the connection. A body that nobody waits for is not read: whoever still sends it meets a reset. */
+function answer(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: HttpAnswer): void {
+  if (!request.complete) request.pause();
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    connection: "close",
   });
+  response.end(request.method === "HEAD" ? undefined : body);
 }

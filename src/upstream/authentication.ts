@@ -57,6 +57,9 @@ const REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate does not lead to a trusted root",
   INVALID_PURPOSE: "its certificate is not for servers (extended key usage)",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it speaks no protocol version of TLS that is accepted (1.2 or later)",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "it speaks no protocol version of TLS that is accepted (1.2 or later)",
+  ERR_SSL_INVALID_ALPN_PROTOCOL: 'it selected an ALPN protocol that was not offered; only "dot" or none is accepted',
   [UNVERIFIED]:
     "its certificate was refused: untrusted issuer, expired, not valid yet or not for servers (this runtime does not say which)",
   ECONNREFUSED: "connection refused",

@@ -33,6 +33,7 @@ test("nothing given: this host's stubs, two operators, the defaults", () => {
     tcpMaxConnections: 1024,
     tcpMaxPerClient: 64,
     shutdownMs: 3000,
+    admin: undefined,
     logFormat: "auto",
     logLevel: "info",
   });
@@ -64,6 +65,7 @@ describe("where a value comes from", () => {
       FDNS_TCP_CONNECTIONS: "5",
       FDNS_TCP_CONNECTIONS_PER_CLIENT: "3",
       FDNS_SHUTDOWN_TIMEOUT: "0s",
+      FDNS_ADMIN: "[::1]:9153",
       FDNS_LOG_FORMAT: "json",
       FDNS_LOG_LEVEL: "debug",
     };
@@ -84,6 +86,7 @@ describe("where a value comes from", () => {
       tcpMaxConnections: 5,
       tcpMaxPerClient: 3,
       shutdownMs: 0,
+      admin: { host: "::1", port: 9153 },
       logFormat: "json",
       logLevel: "debug",
     });

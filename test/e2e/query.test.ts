@@ -26,6 +26,7 @@ www     A     192.0.2.81
 alias   CNAME www
 a\\046b A     192.0.2.1
 odd     TYPE65280 \\# 3 010203
+dot.test. A   127.0.0.1
 svc     TYPE65 \\# 16 00010000010003026832000300020355
 `,
 );
@@ -39,6 +40,8 @@ interface Case {
   /** In place of "127.0.0.1:PORT#dot.test". */
   readonly address?: (upstream: ScriptedUpstream) => string;
   readonly caFile?: string;
+  /** Whether the same upstream, by its address, is --bootstrap. */
+  readonly bootstrap?: boolean;
   readonly exitCode: number;
 }
 
@@ -72,6 +75,14 @@ const answered: readonly Case[] = [
     upstream: good,
     args: ["www.demo.test"],
     address: ({ address, spkiPin }) => `${address}?pin=${spkiPin}&pin=sha256/${"A".repeat(43)}=`,
+    exitCode: 0,
+  },
+  {
+    name: "an upstream by a name that another resolves",
+    upstream: good,
+    args: ["www.demo.test"],
+    address: ({ port }) => `dot.test:${port}`,
+    bootstrap: true,
     exitCode: 0,
   },
   {
@@ -135,6 +146,7 @@ async function runCase(form: Form, one: Case, run: (command: readonly string[]) 
   try {
     const address = one.address?.(upstream) ?? upstream.address;
     args = ["query", ...one.args, "--upstream", address, "--ca-file", one.caFile ?? upstream.caFile];
+    if (one.bootstrap) args = [...args, "--bootstrap", upstream.address];
     finished = await run([...forms[form], ...args]);
   } finally {
     counters = await upstream.stop();

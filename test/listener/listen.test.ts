@@ -66,6 +66,21 @@ describe("addresses that are given", () => {
     expect(scene.openNow).toEqual([]);
   });
 
+  test("counters of all UDP sockets together, and they never shrink", async () => {
+    const scene = new Scene(false);
+    scene.host.add("10.0.0.1", "10.0.0.2");
+    await scene.open({ host: "0.0.0.0" });
+    for (const counters of scene.host.udpCounters) counters.received += 2;
+    expect(scene.listeners.udpCounters().received).toBe(4);
+    scene.host.remove("10.0.0.2");
+    await scene.follow();
+    expect(scene.openNow).toEqual(["TCP 0.0.0.0:53", "UDP 10.0.0.1:53"]);
+    scene.host.udpCounters[0]!.received++;
+    expect(scene.listeners.udpCounters().received).toBe(5);
+    scene.listeners.close();
+    expect(scene.listeners.udpCounters()).toEqual({ received: 5, sent: 0, oversize: 0, sendFailures: 0 });
+  });
+
   test.each(["UDP", "TCP"])("held for %s: an error, and nothing stays open", async (transport) => {
     const scene = new Scene();
     scene.host.refused.set(`${transport} 127.0.0.2:53`, "in-use");

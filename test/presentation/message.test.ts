@@ -51,6 +51,20 @@ test("an extended RCODE takes its upper bits from the OPT", () => {
   expect(showResponse(octets)).toMatchObject({ rcode: 16, rcodeText: "BADVERS", question: undefined });
 });
 
+test("a record that runs past the end", () => {
+  const octets = response();
+  expect(() => showResponse(octets.slice(0, octets.length - 1))).toThrow("past the end");
+});
+
+test("an option that runs past its OPT is not shown", () => {
+  const opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6];
+  const header = [0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+  const behind = [0, 0, 16, 0, 1, 0, 0, 0, 60, 0, 1, 0];
+  const shown = showResponse(Uint8Array.from([...header, ...opt, 0, 15, 0, 9, 0, 22, ...behind]));
+  expect(shown.additional).toHaveLength(1);
+  expect(shown.extendedErrors).toEqual([]);
+});
+
 test("whatever comes is shown or refused", () => {
   const good = response();
   fc.assert(

@@ -71,6 +71,9 @@ describe("octets to text", () => {
 
   test("more than 255 octets", () => {
     const label = [63, ...new Array<number>(63).fill(0x61)];
+    const last = (octets: number) => [octets, ...new Array<number>(octets).fill(0x61), 0];
+    expect(readName(message(...label, ...label, ...label, ...last(61)), 12).behind).toBe(12 + 255);
+    expect(() => readName(message(...label, ...label, ...label, ...last(62)), 12)).toThrow("too long");
     expect(() => readName(message(...label, ...label, ...label, ...label, 0), 12)).toThrow("too long");
   });
 

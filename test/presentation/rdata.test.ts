@@ -57,17 +57,25 @@ describe("RDATA that is not what its type says is shown as octets", () => {
     ["TYPE65280", "010203", "\\# 3 010203"],
     ["TYPE65280", "", "\\# 0"],
     ["LOC", "00", "\\# 1 00"],
-    ["A", "c00002", "\\# 3 c00002"],
-    ["A", "c000020101", "\\# 5 c000020101"],
-    ["NS", "c0ff", "\\# 2 c0ff"],
+    ["A", "c00002", "\\# 3 C00002"],
+    ["A", "c000020101", "\\# 5 C000020101"],
+    ["NS", "c0ff", "\\# 2 C0FF"],
     ["NS", "0561", "\\# 2 0561"],
     ["TXT", "", "\\# 0"],
     ["TXT", "0261", "\\# 2 0261"],
     ["CAA", "00 01 20 61", "\\# 4 00012061"],
     ["HTTPS", "0001 00 0003 0001 03", "\\# 8 0001000003000103"],
+    ["HTTPS", "0001 00 0003 0004 0355", "\\# 9 000100000300040355"],
+    ["HTTPS", "0001 00 0001 0003 05 6832", "\\# 10 00010000010003056832"],
     ["HTTPS", "0001 00 0001", "\\# 5 0001000001"],
     ["HTTPS", "0001 00 0002 0001 00", "\\# 8 0001000002000100"],
   ])("%s %s", (type, hex, text) => expect(shown(type, hex)).toBe(text));
+
+  test("a name that goes on behind the RDATA", () => {
+    const message = Uint8Array.from([...new Array<number>(12).fill(0), 1, 0x61, 0]);
+    expect(rdataText(message, 2, 12, 15)).toBe("a.");
+    expect(rdataText(message, 2, 12, 14)).toBe("\\# 2 0161");
+  });
 
   test("nothing throws, and nothing leaves printable ASCII", () => {
     const types = fc.constantFrom(...mnemonics);

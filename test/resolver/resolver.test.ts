@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
+import { ResolverCounters, sources } from "../../src/resolver/counters.ts";
 import { Resolver, type ResolverParts } from "../../src/resolver/resolver.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { type Exchange, UpstreamError, type UpstreamErrorCode } from "../../src/upstream/exchange.ts";
@@ -38,6 +39,7 @@ class Scene {
       access: new AccessList(LOCAL_PREFIXES),
       queryTimeoutMs: 4000,
       maxInFlight: 100,
+      failures: { firstMs: 1000, maxMs: 5000 },
       maxUdpOctets: 1232,
       ...parts,
     });
@@ -260,3 +262,101 @@ function settle(scene: Scene, exchange: Exchange, how: "answer" | "fail"): void 
   if (how === "fail") scene.fail(exchange, "timeout");
   else scene.answer(exchange, response({ questions: [[...octets.subarray(0, questionOctets)]], answers: [address()] }));
 }
+
+describe("counts", () => {
+  const allAnswers = ({ resolver }: Scene) =>
+    sources.flatMap((source) => [...resolver.counters.answers(source)]).reduce((a, b) => a + b, 0);
+
+  test("each query by its transport, each answer by source and RCODE, what is dropped and turned away", () => {
+    const scene = new Scene({ maxInFlight: 3 });
+    const { counters } = scene.resolver;
+    for (let i = 0; i < 3; i++) scene.query();
+    scene.query(); // too many
+    scene.query({}, "8.8.8.8");
+    scene.query({ flags: 0 });
+    scene.octets(new Uint8Array(11));
+    scene.clock.advance(8);
+    scene.answer(scene.asked[0]!, response({ answers: [address(), address()] }));
+    scene.answer(scene.asked[0]!, message({ flags: 0x8183 }));
+    scene.fail(scene.asked[0]!, "timeout");
+    expect([counters.queries("udp"), counters.queries("tcp")]).toEqual([6, 0]);
+    expect([...counters.answers("upstream").slice(0, 6)]).toEqual([1, 0, 0, 1, 0, 0]);
+    expect([...counters.answers("own").slice(0, 6)]).toEqual([0, 0, 2, 0, 0, 2]);
+    expect(allAnswers(scene)).toBe(6);
+    expect([counters.dropped, counters.forbidden, counters.overloaded, counters.truncated]).toEqual([1, 1, 1, 0]);
+    expect(sources.map((source) => counters.times(source).sumMs)).toEqual([16, 0, 8]);
+  });
+
+  test("queries over TCP, answers that did not fit, and an error in a bare header as the upstream's", () => {
+    const scene = new Scene({}, new FakeSink());
+    scene.query();
+    scene.answer(scene.asked[0]!, message({ flags: 0x8185, questions: [] }));
+    expect(scene.resolver.counters.queries("tcp")).toBe(1);
+    expect(scene.resolver.counters.answers("upstream")[5]).toBe(1);
+    const narrow = new Scene();
+    narrow.query();
+    narrow.answer(narrow.asked[0]!, response({ answers: Array.from({ length: 80 }, () => address()) }));
+    expect(narrow.resolver.counters.truncated).toBe(1);
+  });
+
+  test("RCODEs without a place of their own together", () => {
+    const counters = new ResolverCounters();
+    for (const rcode of [23, 24, 4095]) counters.answered("own", rcode);
+    expect([...counters.answers("own").slice(23)]).toEqual([1, 2]);
+  });
+});
+
+describe("a name that failed (RFC 9520)", () => {
+  const servfail = { flags: 0x8182, additional: [opt({ options: option(15, [0, 6, 98, 97, 100]) })] };
+  const asks = (scene: Scene, name: string, parts: MessageParts = {}) =>
+    scene.query({ questions: [question(name)], ...edns, ...parts });
+
+  test("is answered from memory for a second, as it was answered first: ID and case as asked, EDE with its text", () => {
+    const scene = new Scene();
+    asks(scene, "bad.test", { id: 1 });
+    scene.answer(scene.asked[0]!, response({ questions: [question("bad.test")], ...servfail }));
+    asks(scene, "BAD.test", { id: 2 });
+    expect(scene.asked).toEqual([]);
+    const [first, second] = scene.sink.sent.map(({ octets }) => octets);
+    expect(second!.subarray(0, 2)).toEqual(Uint8Array.of(0, 2));
+    expect(second!.subarray(2, 12)).toEqual(first!.subarray(2, 12));
+    expect(Buffer.from(second!).includes("BAD")).toBe(true);
+    expect(Buffer.from(second!).includes(Buffer.from([0, 15, 0, 5, 0, 6, 98, 97, 100]))).toBe(true);
+    expect(scene.resolver.counters.answers("memory")[2]).toBe(1);
+  });
+
+  test("is asked again after that, and remembered for longer each time, up to a bound", () => {
+    const scene = new Scene();
+    const rememberedMs: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      asks(scene, "bad.test");
+      scene.answer(scene.asked[0]!, response({ questions: [question("bad.test")], ...servfail }));
+      const fromMs = scene.clock.nowMs();
+      for (asks(scene, "bad.test"); scene.asked.length === 0; asks(scene, "bad.test")) scene.clock.advance(100);
+      rememberedMs.push(scene.clock.nowMs() - fromMs);
+      scene.answer(scene.asked[0]!, response({ questions: [question("bad.test")], flags: 0x8180 }));
+      scene.clock.advance(100);
+      scene.asked.length = 0;
+    }
+    expect(rememberedMs).toEqual([1000, 2000, 4000, 5000, 5000]);
+  });
+
+  test("says nothing about another name, another type, or the same one with CD or DO", () => {
+    const scene = new Scene();
+    asks(scene, "bad.test");
+    scene.answer(scene.asked[0]!, response({ questions: [question("bad.test")], ...servfail }));
+    asks(scene, "good.test");
+    asks(scene, "bad.test", { questions: [question("bad.test", 28)] });
+    asks(scene, "bad.test", { flags: 0x0110 });
+    asks(scene, "bad.test", { additional: [opt({ size: 4096, dnssecOk: true })] });
+    expect(scene.asked).toHaveLength(4);
+  });
+
+  test("is not what a failing upstream makes of it: that is the upstream's, and forgotten when it returns", () => {
+    const scene = new Scene();
+    asks(scene, "a.test");
+    scene.fail(scene.asked[0]!, "connect");
+    asks(scene, "a.test");
+    expect(scene.asked).toHaveLength(1);
+  });
+});

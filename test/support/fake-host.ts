@@ -7,6 +7,7 @@ import {
   type SocketAddress,
   type TcpListener,
   type TcpListenOptions,
+  type UdpCounters,
   type UdpEngine,
   type UdpOpenOptions,
   type UdpSocket,
@@ -20,6 +21,8 @@ export class FakeHost {
   readonly refused = new Map<string, BindFailure | Error>();
   readonly udpOptions: UdpOpenOptions[] = [];
   readonly tcpOptions: TcpListenOptions[] = [];
+  /** Of each UDP socket in the order they were opened. */
+  readonly udpCounters: UdpCounters[] = [];
   #nextPort = 50_001;
 
   localAddresses = (): LocalAddress[] => this.addresses;
@@ -32,6 +35,7 @@ export class FakeHost {
         this.udpOptions.push(options);
         const { address, close } = this.#bind("UDP", options.address);
         const counters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+        this.udpCounters.push(counters);
         const room = new Uint8Array(0);
         return {
           engine: "batched",

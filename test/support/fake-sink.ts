@@ -1,11 +1,12 @@
 /** A place for responses that keeps each one, and who it is for. */
 
-import type { ResponseSink } from "../../src/listener/query-handler.ts";
+import type { ResponseSink, Transport } from "../../src/listener/query-handler.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { parseIpAddress } from "../../src/wire/ip-address.ts";
 
 export class FakeSink implements ResponseSink {
+  readonly transport: Transport;
   room = new Uint8Array(0);
   readonly sent: { octets: Uint8Array; port: number }[] = [];
   readonly #maxOctets: number;
@@ -14,6 +15,7 @@ export class FakeSink implements ResponseSink {
   /** `maxOctets` as a UDP listener has it; without it any response fits. */
   constructor(maxOctets = 65_535) {
     this.#maxOctets = maxOctets;
+    this.transport = maxOctets === 65_535 ? "tcp" : "udp";
   }
 
   limitFor(udpPayloadSize: number): number {

@@ -48,7 +48,7 @@ const MASKS: readonly (readonly [pattern: RegExp, word: string])[] = [
   [/("daysLeft":)\d+/g, "$1N"],
   // A host without AES instructions prefers another, and so do some versions of the runtimes.
   [/\bTLS_[A-Z0-9_]+|\bECDHE-[A-Z0-9-]+/g, "CIPHER"],
-  [/\b127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"],
+  [/\b(127\.0\.0\.1|dot\.test):\d+/g, "$1:PORT"],
   [/("port":)\d+/g, "$1PORT"],
   [/\/\S*?\/fdns-test-[^/\s]+\//g, "FOLDER/"],
   // The same address, as Bun and Deno write it.

@@ -1,0 +1,36 @@
+/** All rows of the battery, in their order. */
+
+import type { Pace } from "./pace.ts";
+import * as answers from "./rows-answers.ts";
+import * as connections from "./rows-connections.ts";
+import * as lost from "./rows-lost-upstreams.ts";
+import type { Scenario } from "./scenario.ts";
+
+export function rowsAt(pace: Pace): Scenario[] {
+  return [
+    lost.oneKilled,
+    lost.oneBlackholed,
+    lost.bothDown,
+    lost.bothBack,
+    connections.closedAfterEachAnswer,
+    connections.closedEverySecond,
+    connections.idleThenAsked,
+    connections.forgottenByMiddlebox,
+    answers.resetInFrames,
+    answers.shortFrames,
+    answers.trickled,
+    lost.handshakeHeld,
+    answers.badCertificates,
+    connections.keysRotated,
+    connections.ticketsRefused,
+    answers.reordered,
+    answers.unaskedFrames,
+    answers.lateAnswers,
+    answers.nobodyAnswers,
+    answers.oneServfails,
+    answers.allServfail,
+    lost.lossyPath,
+    connections.suspended,
+    lost.addressReplaced,
+  ].map((row) => row(pace));
+}
