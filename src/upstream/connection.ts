@@ -277,10 +277,10 @@ export class DotConnection implements Carrier {
   /** Nothing in flight: a retiring connection ends, a ready one ends after a while (idle ones die unnoticed). */
   #afterSettling(): void {
     if (this.#ids.inFlight > 0 || this.#roomOctets > 0) return;
+    if (this.#cancelIdle === undefined) this.#idleSinceMs = this.#parts.clock.nowMs();
     if (this.#state === "retiring") this.#fail(new UpstreamError("closed", "closed by fdns"));
     else if (this.#state === "ready" && this.#sent >= this.#parts.maxQueries) this.retire();
     else if (this.#state === "ready" && this.#cancelIdle === undefined) {
-      this.#idleSinceMs = this.#parts.clock.nowMs();
       this.#cancelIdle = this.#parts.clock.after(this.#parts.retireAfterMs(), () => {
         this.#fail(new UpstreamError("closed", "idle"));
       });

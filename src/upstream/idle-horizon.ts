@@ -14,6 +14,8 @@ export interface IdleLimits {
 const SHARE = 0.8;
 /** How much longer the next connection may live than one that was retired and still alive. */
 const GROWTH = 1.25;
+/** And at least so long, so that a server that was restarted just after an answer is not believed to close at once. */
+const LEAST_GROWN_MS = 100;
 
 export class IdleHorizon {
   readonly #limits: IdleLimits;
@@ -51,7 +53,8 @@ export class IdleHorizon {
    * close that was seen was a restart. The next one may live a little longer.
    */
   outlived(ms: number): void {
-    if (this.#observedMs === undefined) return;
-    this.#observedMs = Math.min(Math.max(this.#observedMs, (ms / SHARE) * GROWTH), this.#limits.maxIdleMs / SHARE);
+    if (this.#observedMs === undefined || ms < this.retireAfterMs) return;
+    const grownMs = Math.max(this.#observedMs, (ms / SHARE) * GROWTH, LEAST_GROWN_MS);
+    this.#observedMs = Math.min(grownMs, this.#limits.maxIdleMs / SHARE);
   }
 }
