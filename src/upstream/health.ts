@@ -63,11 +63,14 @@ export class Health {
   /** Returns whether that is news: the first failure, or another than the last. */
   failed(error: UpstreamError): boolean {
     const isNews = this.#failure?.message !== error.message;
-    this.#failures++;
     this.#failure = error;
     this.#probing = false;
     this.#failedAtMs = this.#clock.nowMs();
-    this.#probeAtMs = this.#failedAtMs + this.#jittered(this.#backOffMs());
+    // Connections that were begun together fail together; within the back-off it is still the same failure.
+    if (this.#failedAtMs >= this.#probeAtMs) {
+      this.#failures++;
+      this.#probeAtMs = this.#failedAtMs + this.#jittered(this.#backOffMs());
+    }
     return isNews;
   }
 
@@ -87,6 +90,7 @@ export class Health {
     this.#failures = 0;
     this.#failure = undefined;
     this.#probing = false;
+    this.#probeAtMs = 0;
     return isNews;
   }
 
