@@ -1,14 +1,12 @@
 /** Which of the servers that can be relied on gets a query. */
 
+import type { Strategy } from "../config/config.ts";
 import { fold } from "../wire/name.ts";
 import type { Query } from "../wire/query.ts";
 import type { DotServer } from "./dot-server.ts";
 
 /** Picks one of at least one candidates. */
 export type Choice = (candidates: readonly DotServer[], query: Query) => DotServer;
-
-export const strategies = ["fastest", "ordered", "balanced", "sticky"] as const;
-export type Strategy = (typeof strategies)[number];
 
 /** Of so many queries, one goes to another server than the fastest, so that it is known how fast the others are. */
 const EXPLORE_EVERY = 32;

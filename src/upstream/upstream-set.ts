@@ -3,12 +3,12 @@
  * when every upstream has failed it, or its time is over.
  */
 
-import type { UpstreamAddress } from "../config/config.ts";
+import type { Strategy, UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { extendedErrorOf } from "../wire/options.ts";
 import { RCODE } from "../wire/protocol.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { type Choice, choiceOf, type Strategy } from "./choice.ts";
+import { type Choice, choiceOf } from "./choice.ts";
 import { COUNTER } from "./counters.ts";
 import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";

@@ -5,7 +5,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Strategy, strategies } from "../../src/upstream/choice.ts";
+import { type Strategy, strategies } from "../../src/config/config.ts";
 import { COUNTER, failureKinds, type UpstreamCounters } from "../../src/upstream/counters.ts";
 import { UpstreamSet } from "../../src/upstream/upstream-set.ts";
 import { FakeClock } from "../support/fake-clock.ts";
