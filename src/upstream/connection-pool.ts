@@ -4,9 +4,11 @@
  */
 
 import type { UpstreamAddress } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
 import type { ByteStream, Clock, PeerLeaf, Random, TlsDialOptions, TrustAnchors } from "../runtime/runtime.ts";
 import { AddressBook, AddressRace, type DialAddress } from "./address-race.ts";
 import { ALPN_DOT, checkLeaf } from "./authentication.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
 import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { UpstreamError } from "./exchange.ts";
@@ -25,6 +27,7 @@ export interface PoolLimits {
 export interface PoolParts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
   readonly trust: TrustAnchors;
   readonly dialTls: (options: TlsDialOptions) => ByteStream;
   readonly limits: PoolLimits;
@@ -43,6 +46,7 @@ export class ConnectionPool {
   readonly #owner: ConnectionOwner;
   readonly #horizon: IdleHorizon;
   readonly #lifespan: Lifespan;
+  readonly #certificates: CertificateWatch;
   readonly #connections: DotConnection[] = [];
   /** The ticket for the next handshake. */
   #session: Uint8Array | undefined;
@@ -58,6 +62,7 @@ export class ConnectionPool {
     this.#owner = owner;
     this.#horizon = new IdleHorizon(parts.limits.idle);
     this.#lifespan = new Lifespan(parts.limits.maxConnections);
+    this.#certificates = new CertificateWatch(identity.text, parts.clock, parts.log);
   }
 
   /** Connections that are ready or being made. */
@@ -74,7 +79,7 @@ export class ConnectionPool {
     return this.#horizon.learnedMs;
   }
 
-  /** The certificate shown last; undefined before the first. */
+  /** The certificate of the last handshake that passed; undefined before the first. */
   get leaf(): PeerLeaf | undefined {
     return this.#leaf;
   }
@@ -187,6 +192,7 @@ export class ConnectionPool {
     const { adn, port, spkiPins } = this.#identity;
     const session = this.#session;
     this.#session = undefined; // a ticket is used once (RFC 8446, C.4), and a bad one not twice
+    let shown: PeerLeaf | undefined;
     return this.#parts.dialTls({
       address: { host, port },
       adn,
@@ -194,14 +200,17 @@ export class ConnectionPool {
       alpn: [ALPN_DOT],
       session,
       checkLeaf: (leaf) => {
-        const refusal = checkLeaf(adn, spkiPins, leaf);
-        if (refusal === undefined) this.#leaf = leaf;
-        return refusal;
+        shown = leaf;
+        return checkLeaf(adn, spkiPins, leaf);
       },
       onSession: (ticket) => {
         this.#session = ticket;
       },
-      onSecure,
+      onSecure: (outcome) => {
+        if (shown !== undefined) this.#certificates.saw(shown);
+        this.#leaf = shown;
+        onSecure(outcome);
+      },
       handler,
     });
   };

@@ -4,7 +4,6 @@
  */
 
 import type { UpstreamAddress } from "../config/config.ts";
-import type { Log } from "../observe/log.ts";
 import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
@@ -25,7 +24,6 @@ export interface ServerLimits extends PoolLimits {
 }
 
 export interface ServerParts extends PoolParts {
-  readonly log: Log;
   readonly lookUp: LookUp;
   readonly limits: ServerLimits;
 }
@@ -149,8 +147,12 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#pool.abortAll(error);
   }
 
-  /** The way to the server may have changed: connections of before end once they are answered, or fall silent. */
+  /**
+   * The way to the server may have changed, or the clock: connections of before end once they are answered, or fall
+   * silent, and failures of before are not held against it.
+   */
   renew(): void {
+    this.#health.retryNow();
     this.#pool.retireAll();
   }
 

@@ -84,6 +84,12 @@ export class Health {
     return true;
   }
 
+  /** What it failed of may be over: it is tried at the next occasion, as if every back-off had passed. */
+  retryNow(): void {
+    this.#failedAtMs = Number.NEGATIVE_INFINITY;
+    this.#probeAtMs = this.#clock.nowMs();
+  }
+
   /** Returns whether that is news. */
   worked(): boolean {
     const isNews = this.#failures > 0;
