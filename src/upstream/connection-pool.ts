@@ -12,12 +12,14 @@ import { CertificateWatch } from "./certificate-watch.ts";
 import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { UpstreamError } from "./exchange.ts";
+import type { HealthLimits } from "./health.ts";
 import { IdleHorizon, type IdleLimits } from "./idle-horizon.ts";
 import { Lifespan } from "./lifespan.ts";
 
 export interface PoolLimits {
   readonly connection: ConnectionLimits;
   readonly idle: IdleLimits;
+  readonly health: Pick<HealthLimits, "redialMs">;
   readonly maxConnections: number;
   /** How long a busy connection may be silent: at least, and at most (as before anything was measured). */
   readonly minSilenceMs: number;
@@ -53,6 +55,7 @@ export class ConnectionPool {
   #leaf: PeerLeaf | undefined;
   /** Connections that fell silent since the last answer came: each gives the next one twice the time. */
   #silences = 0;
+  #dialFailedMs = Number.NEGATIVE_INFINITY;
 
   constructor(identity: UpstreamAddress, parts: PoolParts, counters: UpstreamCounters, owner: ConnectionOwner) {
     this.book = new AddressBook(identity.addresses);
@@ -96,13 +99,15 @@ export class ConnectionPool {
     return this.choose();
   }
 
+  /** Whether a connection works: that another could not be made then says little of the server. */
+  get isReady(): boolean {
+    return this.#connections.some((one) => one.ready);
+  }
+
   get mayDial(): boolean {
+    if (this.book.isEmpty || this.#connections.length >= this.#lifespan.maxConnections) return false;
     const dialling = this.#connections.filter((one) => one.dialling).length;
-    return (
-      !this.book.isEmpty &&
-      dialling < this.#lifespan.maxDialling &&
-      this.#connections.length < this.#lifespan.maxConnections
-    );
+    return dialling < this.#lifespan.maxDialling && !(this.isReady && this.#dialFailedLately);
   }
 
   /** Begins a connection, which takes queries at once. Only when `mayDial`. */
@@ -114,6 +119,7 @@ export class ConnectionPool {
       random,
       limits: limits.connection,
       owner: this.#owner,
+      onUnsolicited: () => this.#counters.add(COUNTER.UNSOLICITED),
       maxQueries: this.#lifespan.maxQueries,
       retireAfterMs: () => this.#horizon.retireAfterMs,
       dial: (onSecure, handler) => new AddressRace(clock, this.book, this.#dialAddress, onSecure, handler),
@@ -137,20 +143,24 @@ export class ConnectionPool {
     this.#horizon.announced(ms);
   }
 
-  /** Ends connections on which answers have been due for too long while nothing at all was heard; `onSilent` goes first. */
-  endSilent(nowMs: number, p95Ms: number, onSilent: (error: UpstreamError) => void): void {
+  /**
+   * Ends connections on which answers have been due for too long: nothing at all was heard, of which `onSilent` is
+   * told first, or one message comes so slowly that all others wait behind it.
+   */
+  endStuck(nowMs: number, p95Ms: number, onSilent: (error: UpstreamError) => void): void {
     const allowedMs = this.#silenceMs(p95Ms);
     for (const connection of [...this.#connections]) {
-      if (connection.silentForMs(nowMs) <= allowedMs) continue;
-      this.#counters.add(COUNTER.SILENT_CLOSES);
-      this.#silences++;
-      if (this.book.last !== undefined) this.book.failed(this.book.last, nowMs);
-      const error = new UpstreamError(
-        "timeout",
-        `nothing was heard for ${Math.round(allowedMs)} ms while answers were due`,
-      );
-      onSilent(error);
-      connection.abort(error);
+      if (connection.isTrickling(nowMs)) {
+        connection.abort(new UpstreamError("timeout", "an answer came too slowly, and all others waited behind it"));
+      } else if (connection.silentForMs(nowMs) > allowedMs) {
+        this.#counters.add(COUNTER.SILENT_CLOSES);
+        this.#silences++;
+        if (this.book.last !== undefined) this.book.failed(this.book.last, nowMs);
+        const words = `nothing was heard for ${Math.round(allowedMs)} ms while answers were due`;
+        const error = new UpstreamError("timeout", words);
+        onSilent(error);
+        connection.abort(error);
+      }
     }
   }
 
@@ -158,6 +168,7 @@ export class ConnectionPool {
   remove(connection: DotConnection, unanswered: number): void {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     if (connection.wasReady) this.#learnFrom(connection, unanswered);
+    else this.#dialFailedMs = this.#parts.clock.nowMs();
   }
 
   /** Connections that are ready take no new query, and end once they are answered. */
@@ -180,6 +191,10 @@ export class ConnectionPool {
       this.#horizon.sawIdleClose(idleMs);
     }
     if (unanswered === 0) this.#lifespan.ranOut(connection.answered);
+  }
+
+  get #dialFailedLately(): boolean {
+    return this.#parts.clock.nowMs() - this.#dialFailedMs < this.#parts.limits.health.redialMs;
   }
 
   #silenceMs(p95Ms: number): number {

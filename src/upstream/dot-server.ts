@@ -137,7 +137,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   /** Ends connections on which answers have been due for too long while nothing at all was heard. */
   watch(nowMs: number): void {
     // One slow name alone looks like this too, so that a question of our own has to tell before it is called failing.
-    this.#pool.endSilent(nowMs, this.times.p95Ms, (error) => this.#health.suspected(error));
+    this.#pool.endStuck(nowMs, this.times.p95Ms, (error) => this.#health.suspected(error));
   }
 
   /** Makes no connection any more; ends every one with `error`. Nothing of the set's is in flight any more. */
@@ -201,13 +201,18 @@ export class DotServer implements ConnectionOwner, Carrier {
     const worked = connection.answered > 0 || error.code === "timeout";
     if (!worked && unanswered.length > 0) this.#markFailed(error);
     for (const exchange of unanswered) {
-      if (worked && exchange !== this.#probe) this.#interrupted(exchange, error);
+      if (worked) this.#interrupted(exchange, error);
       else this.#failed(exchange, error);
     }
   }
 
   #onDialFailed(error: UpstreamError, unanswered: readonly Exchange[]): void {
     this.counters.add(COUNTER.DIAL_FAILURES);
+    if (this.#pool.isReady) {
+      // It works, and takes no further connection for now: there will be room on those it took.
+      for (const exchange of unanswered) this.#interrupted(exchange, error);
+      return;
+    }
     // A host name may have moved: it is looked up again.
     if (this.identity.hostName !== undefined) this.#pool.book.replace([]);
     this.#markFailed(error);
@@ -258,6 +263,10 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   #interrupted(exchange: Exchange, error: UpstreamError): void {
+    if (exchange === this.#probe) {
+      this.#failed(exchange, error);
+      return;
+    }
     this.counters.add(COUNTER.ABANDONED);
     this.#owner.onInterrupted(exchange, this, error);
   }
