@@ -48,6 +48,8 @@ export interface ConnectionParts {
   readonly random: Random;
   readonly limits: ConnectionLimits;
   readonly owner: ConnectionOwner;
+  /** A frame came that answers nothing that was asked. */
+  readonly onUnsolicited?: () => void;
   /** Queries it takes in its whole life: servers there are that end a connection after so many. */
   readonly maxQueries: number;
   /** How long it may be idle, in milliseconds; asked when it becomes idle. */
@@ -59,6 +61,8 @@ export interface ConnectionParts {
 /** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
 const FIRST_ROOM_OCTETS = 1024;
 const NO_ROOM = new Uint8Array(0);
+const TRICKLE_MS = 100;
+const TRICKLE_OCTETS_A_MS = 1;
 
 export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
@@ -73,6 +77,9 @@ export class DotConnection implements Carrier {
   #lastWriteOctets = 0;
   #flushDue = false;
   #unsolicited = 0;
+  #framesSeen = 0;
+  /** Since when a message has begun and is not whole. */
+  #frameSinceMs = 0;
   #cancelDial: () => void;
   #cancelIdle: (() => void) | undefined;
   #idleSinceMs: number;
@@ -145,6 +152,16 @@ export class DotConnection implements Carrier {
   /** How long answers have been due and nothing at all was heard; 0 while none is due. Sends do not shorten it. */
   silentForMs(nowMs: number): number {
     return this.#state === "dialling" || this.#ids.inFlight === 0 ? 0 : nowMs - this.#dueSinceMs;
+  }
+
+  /**
+   * Whether a message comes so slowly that everything behind it on the connection waits for it: at less than an octet
+   * a millisecond for a tenth of a second. Servers send a message whole, or in records of many octets.
+   */
+  isTrickling(nowMs: number): boolean {
+    if (!this.#frames.midFrame) return false;
+    const elapsedMs = nowMs - this.#frameSinceMs;
+    return elapsedMs >= TRICKLE_MS && this.#frames.heldOctets < elapsedMs * TRICKLE_OCTETS_A_MS;
   }
 
   /** Takes the exchange; only when `accepts`. */
@@ -227,7 +244,10 @@ export class DotConnection implements Carrier {
   #onOctets(octets: Uint8Array): void {
     if (this.#state === "closed") return;
     this.#heard();
+    const framesBefore = this.#framesSeen;
+    const wasMidFrame = this.#frames.midFrame;
     this.#frames.push(octets, this.#onFrame);
+    if (!wasMidFrame || this.#framesSeen > framesBefore) this.#frameSinceMs = this.lastHeardMs;
     this.#afterSettling();
   }
 
@@ -237,6 +257,7 @@ export class DotConnection implements Carrier {
   }
 
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
+    this.#framesSeen++;
     if (length < HEADER_OCTETS) {
       this.#fail(new UpstreamError("closed", `it sent a frame of ${length} octets, which is no DNS message`));
       return false;
@@ -248,6 +269,7 @@ export class DotConnection implements Carrier {
     if (exchange === undefined || !answers(exchange, octets, start, layout)) {
       // The late answer to a query given up is expected; anything else answers nothing that was asked.
       if (exchange === undefined && this.#ids.endQuarantine(id)) return true;
+      this.#parts.onUnsolicited?.();
       if (++this.#unsolicited <= this.#parts.limits.maxUnsolicited) return true;
       this.#fail(new UpstreamError("closed", `it sent ${this.#unsolicited} frames that answer nothing that was asked`));
       return false;
