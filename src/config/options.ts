@@ -80,7 +80,7 @@ export const serveOptions = {
   timeServer: list({
     name: "time-server",
     valueName: "NAME",
-    description: "Names to resolve even while the clock is before fdns' build, over upstreams with a pin alone",
+    description: "Names to resolve even with a clock that is behind, over pinned upstreams",
     defaultText: "none",
     parse: parseTimeServer,
   }),
