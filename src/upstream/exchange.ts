@@ -58,6 +58,8 @@ export abstract class Exchange {
   hedge: Exchange | undefined = undefined;
   /** How often it was sent once more because a connection died under it. */
   resends = 0;
+  /** Whether a server answered SERVFAIL or REFUSED and another was asked for that. */
+  secondOpinion = false;
   /** The connection that carries it, and under which ID. */
   carrier: Carrier | undefined = undefined;
   upstreamId = 0;
@@ -68,6 +70,7 @@ export abstract class Exchange {
     this.sentMs = 0;
     this.triedServers.length = 0;
     this.resends = 0;
+    this.secondOpinion = false;
     this.server = undefined;
     this.hedge = undefined;
     this.carrier = undefined;

@@ -100,7 +100,9 @@ export class UpstreamSet implements ServerOwner {
     } else if (exchange instanceof Hedge) {
       this.#onHedgeResponse(exchange, server, octets, start, layout);
     } else if (this.#isWorthAnother(exchange, octets, start, layout)) {
-      this.#tryNext(exchange, undefined);
+      exchange.secondOpinion = true;
+      // The hedge that is on its way is the other opinion.
+      if (exchange.hedge === undefined) this.#tryNext(exchange, undefined);
     } else {
       this.#settled(exchange);
       exchange.onResponse(octets, start, layout);
@@ -111,7 +113,6 @@ export class UpstreamSet implements ServerOwner {
     if (exchange instanceof Hedge) this.#endHedge(exchange, error);
     // While a second server has the question too, its answer is waited for.
     else if (exchange.hedge === undefined) this.#tryNext(exchange, error);
-    else exchange.attemptEndsMs = exchange.deadlineMs;
   }
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
@@ -146,10 +147,7 @@ export class UpstreamSet implements ServerOwner {
   #begin(exchange: Exchange, first: Exchange, server: DotServer): void {
     first.triedServers.push(server);
     exchange.server = server;
-    const isLast = first.triedServers.length === this.servers.length;
-    first.attemptEndsMs = isLast
-      ? first.deadlineMs
-      : Math.min(first.deadlineMs, this.#clock.nowMs() + this.#attemptMs(server));
+    first.attemptEndsMs = Math.min(first.deadlineMs, this.#clock.nowMs() + this.#attemptMs(server));
   }
 
   #attemptMs(server: DotServer): number {
@@ -160,9 +158,9 @@ export class UpstreamSet implements ServerOwner {
 
   /** SERVFAIL and REFUSED are worth one more server, unless they say that the name or a policy is to blame. */
   #isWorthAnother(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
-    if (layout.rcode !== RCODE.SERVFAIL && layout.rcode !== RCODE.REFUSED) return false;
-    if (exchange.triedServers.length > 1 || FINAL_ERRORS.has(extendedErrorOf(octets, start, layout))) return false;
-    return this.#healthyUntried(exchange).length > 0;
+    if (!isServersError(layout.rcode) || exchange.secondOpinion) return false;
+    if (FINAL_ERRORS.has(extendedErrorOf(octets, start, layout))) return false;
+    return exchange.hedge?.carrier !== undefined || this.#healthyUntried(exchange).length > 0;
   }
 
   #untried(exchange: Exchange): DotServer[] {
@@ -201,8 +199,15 @@ export class UpstreamSet implements ServerOwner {
       this.#fail(exchange, error);
       return;
     }
-    this.#withdraw(exchange, error);
-    this.#tryNext(exchange, error);
+    if (this.#healthyUntried(exchange).length > 0) {
+      this.#withdraw(exchange, error);
+      this.#tryNext(exchange, error);
+      return;
+    }
+    // Nobody is left who is known to answer: what was asked may still come, while one that failed is tried as well.
+    exchange.attemptEndsMs = exchange.deadlineMs;
+    const [failing] = this.#untried(exchange);
+    if (failing !== undefined && exchange.hedge === undefined) this.#askToo(exchange, failing);
   }
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {
@@ -212,7 +217,11 @@ export class UpstreamSet implements ServerOwner {
     if (nowMs - exchange.sentMs < Math.max(LEAST_HEDGE_MS, server.times.p95Ms)) return;
     const others = this.#healthyUntried(exchange);
     if (others.length === 0 || !this.#budget.spend()) return;
-    const other = this.#choose(others, exchange.query);
+    this.#askToo(exchange, this.#choose(others, exchange.query));
+  }
+
+  /** Asks a second server while the first still has the question. */
+  #askToo(exchange: Exchange, other: DotServer): void {
     const hedge = this.#spareHedges.pop() ?? new Hedge();
     hedge.follow(exchange);
     exchange.hedge = hedge;
@@ -223,8 +232,11 @@ export class UpstreamSet implements ServerOwner {
 
   #onHedgeResponse(hedge: Hedge, server: DotServer, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     const first = hedge.first!;
-    // An error is worth less than the answer that may still come.
-    if (first.carrier !== undefined && (layout.rcode === RCODE.SERVFAIL || layout.rcode === RCODE.REFUSED)) {
+    // An error is worth less than the answer that may still come, or a third server's.
+    if (
+      first.carrier !== undefined ? isServersError(layout.rcode) : this.#isWorthAnother(first, octets, start, layout)
+    ) {
+      if (first.carrier === undefined) first.secondOpinion = true;
       this.#endHedge(hedge, undefined);
       return;
     }
@@ -268,6 +280,11 @@ function takeBack(exchange: Exchange, error: UpstreamError | undefined): void {
   const { counters } = exchange.server as DotServer;
   if (error === undefined) counters.add(COUNTER.ABANDONED);
   else counters.failed(error.code);
+}
+
+/** RCODEs that may be the server's own trouble, with which another need not be plagued. */
+function isServersError(rcode: number): boolean {
+  return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED;
 }
 
 /** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */
