@@ -56,6 +56,8 @@ export class ConnectionPool {
   /** Connections that fell silent since the last answer came: each gives the next one twice the time. */
   #silences = 0;
   #dialFailedMs = Number.NEGATIVE_INFINITY;
+  /** When a connection that had become quiet was last asked a question of our own. */
+  readonly #checkedMs = new WeakMap<DotConnection, number>();
 
   constructor(identity: UpstreamAddress, parts: PoolParts, counters: UpstreamCounters, owner: ConnectionOwner) {
     this.book = new AddressBook(identity.addresses);
@@ -145,14 +147,23 @@ export class ConnectionPool {
 
   /**
    * Ends connections on which answers have been due for too long: nothing at all was heard, of which `onSilent` is
-   * told first, or one message comes so slowly that all others wait behind it.
+   * told first, or one message comes so slowly that all others wait behind it. Halfway there `onQuiet` is told, which
+   * may ask something that is answered at once: silence then does not mean that a name is slow.
    */
-  endStuck(nowMs: number, p95Ms: number, onSilent: (error: UpstreamError) => void): void {
+  endStuck(
+    nowMs: number,
+    p95Ms: number,
+    onQuiet: (connection: DotConnection) => void,
+    onSilent: (error: UpstreamError) => void,
+  ): void {
     const allowedMs = this.#silenceMs(p95Ms);
     for (const connection of [...this.#connections]) {
       if (connection.isTrickling(nowMs)) {
         connection.abort(new UpstreamError("timeout", "an answer came too slowly, and all others waited behind it"));
-      } else if (connection.silentForMs(nowMs) > allowedMs) {
+        continue;
+      }
+      const silentMs = connection.silentForMs(nowMs);
+      if (silentMs > allowedMs) {
         this.#counters.add(COUNTER.SILENT_CLOSES);
         this.#silences++;
         if (this.book.last !== undefined) this.book.failed(this.book.last, nowMs);
@@ -160,6 +171,9 @@ export class ConnectionPool {
         const error = new UpstreamError("timeout", words);
         onSilent(error);
         connection.abort(error);
+      } else if (silentMs > allowedMs / 2 && connection.accepts && !this.#wasChecked(connection, nowMs - silentMs)) {
+        this.#checkedMs.set(connection, nowMs);
+        onQuiet(connection);
       }
     }
   }
@@ -191,6 +205,10 @@ export class ConnectionPool {
       this.#horizon.sawIdleClose(idleMs);
     }
     if (unanswered === 0) this.#lifespan.ranOut(connection.answered);
+  }
+
+  #wasChecked(connection: DotConnection, sinceMs: number): boolean {
+    return (this.#checkedMs.get(connection) ?? Number.NEGATIVE_INFINITY) > sinceMs;
   }
 
   get #dialFailedLately(): boolean {

@@ -136,8 +136,22 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Ends connections on which answers have been due for too long while nothing at all was heard. */
   watch(nowMs: number): void {
-    // One slow name alone looks like this too, so that a question of our own has to tell before it is called failing.
-    this.#pool.endStuck(nowMs, this.times.p95Ms, (error) => this.#health.suspected(error));
+    this.#pool.endStuck(
+      nowMs,
+      this.times.p95Ms,
+      (quiet) => this.#check(quiet, nowMs),
+      // The connection may be all that is dead: a probe has to tell before the server is called failing.
+      (error) => this.#health.suspected(error),
+    );
+  }
+
+  /** One slow name alone looks like a dead connection; a question of our own on it tells them apart. */
+  #check(connection: DotConnection, nowMs: number): void {
+    if (this.#probe.carrier === connection) return;
+    const probe = new Probe();
+    probe.sentMs = nowMs;
+    this.counters.add(COUNTER.ATTEMPTS);
+    connection.send(probe);
   }
 
   /** Makes no connection any more; ends every one with `error`. Nothing of the set's is in flight any more. */
@@ -173,7 +187,7 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.counters.answered(exchange.tookMs);
     this.#pool.heard();
     if (!this.healthy) this.#markWorking();
-    if (exchange !== this.#probe) {
+    if (!(exchange instanceof Probe)) {
       this.times.record(exchange.tookMs);
       this.#owner.onResponse(exchange, this, octets, start, layout);
     }
@@ -259,11 +273,11 @@ export class DotServer implements ConnectionOwner, Carrier {
   #failed(exchange: Exchange, error: UpstreamError): void {
     this.counters.failed(error.code);
     if (exchange === this.#probe) this.#markFailed(error);
-    else this.#owner.onAttemptFailed(exchange, error);
+    else if (!(exchange instanceof Probe)) this.#owner.onAttemptFailed(exchange, error);
   }
 
   #interrupted(exchange: Exchange, error: UpstreamError): void {
-    if (exchange === this.#probe) {
+    if (exchange instanceof Probe) {
       this.#failed(exchange, error);
       return;
     }
