@@ -25,6 +25,10 @@ export interface SetLimits {
 
 /** How far past its time a query may be noticed; the price of one timer for all of them. */
 const SWEEP_MS = 20;
+/** How long a query waits for the host to have a way out again, and how often it is tried. */
+const HOLD_MS = 2000;
+const HOLD_RETRY_MS = 100;
+const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
 /** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
 const ATTEMPT_P95S = 8;
 
@@ -134,12 +138,26 @@ export class UpstreamSet implements ServerOwner {
   #tryNext(exchange: Exchange, error: UpstreamError | undefined): void {
     const healthy = this.#healthyUntried(exchange);
     const server = healthy.length > 0 ? this.#choose(healthy, exchange.query) : this.#untried(exchange)[0];
+    if (server === undefined && isOfThisHost(error) && this.#hold(exchange)) return;
     if (server === undefined || error?.code === "stopping") {
       this.#fail(exchange, error ?? new UpstreamError("overloaded", "no upstream is left to ask"));
       return;
     }
     this.#begin(exchange, exchange, server);
     server.send(exchange);
+  }
+
+  /**
+   * This host has no way to any upstream at the moment, as while its address changes: the query waits a little for
+   * one, and all upstreams are tried again. Returns whether it does.
+   */
+  #hold(exchange: Exchange): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (exchange.heldUntilMs === 0) exchange.heldUntilMs = Math.min(exchange.deadlineMs, nowMs + HOLD_MS);
+    if (nowMs >= exchange.heldUntilMs) return false;
+    exchange.triedServers.length = 0;
+    exchange.attemptEndsMs = Math.min(exchange.heldUntilMs, nowMs + HOLD_RETRY_MS);
+    return true;
   }
 
   /** Notes that `exchange` goes to `server`, on behalf of `first`, and how long it may take. */
@@ -268,6 +286,11 @@ function takeBack(exchange: Exchange, error: UpstreamError | undefined): void {
   const { counters } = exchange.server as DotServer;
   if (error === undefined) counters.add(COUNTER.ABANDONED);
   else counters.failed(error.code);
+}
+
+/** Whether an attempt ended because this host cannot send, before anything reached a server. */
+function isOfThisHost(error: UpstreamError | undefined): boolean {
+  return error !== undefined && LOCAL_FAILURES.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
 /** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */
