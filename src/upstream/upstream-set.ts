@@ -119,19 +119,22 @@ export class UpstreamSet implements ServerOwner {
   }
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
-    const elsewhere = error.code === "timeout" && this.#healthyUntried(exchange).length > 0;
-    if (
-      exchange instanceof Hedge ||
-      exchange.hedge !== undefined ||
-      elsewhere ||
-      exchange.resends >= this.#limits.maxResends
-    ) {
-      this.onAttemptFailed(exchange, error);
+    const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
+    if (first.carrier !== undefined) return;
+    if (first.hedge !== undefined) {
+      first.attemptEndsMs = first.deadlineMs;
       return;
     }
-    exchange.resends++;
+    // A connection that died says little of its server, so that one may be asked once more.
+    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
+    if (elsewhere || first.resends >= this.#limits.maxResends) {
+      this.#tryNext(first, error);
+      return;
+    }
+    first.resends++;
+    first.server = server;
     server.counters.add(COUNTER.RESENDS);
-    server.send(exchange);
+    server.send(first);
   }
 
   /** Sends it to the best server that was not tried; `error` is what the last one died of. */
@@ -253,10 +256,16 @@ export class UpstreamSet implements ServerOwner {
 
   /** The second server is of no use; if the first is not either, the next is tried. */
   #endHedge(hedge: Hedge, error: UpstreamError | undefined): void {
+    const first = this.#release(hedge);
+    if (first.carrier === undefined) this.#tryNext(first, error);
+  }
+
+  /** The hedge is over; returns the exchange it was for. */
+  #release(hedge: Hedge): Exchange {
     const first = hedge.first!;
     first.hedge = undefined;
     this.#spareHedges.push(hedge);
-    if (first.carrier === undefined) this.#tryNext(first, error);
+    return first;
   }
 
   #fail(exchange: Exchange, error: UpstreamError): void {
