@@ -22,6 +22,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./query.ts")).query,
   },
   {
+    name: "doctor",
+    description: "Examine every upstream and this host, and say what is wrong and what to do",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
     name: "health",
     description: "Whether the fdns of this host answers, for probes",
     load: async () => (await import("./health.ts")).health,

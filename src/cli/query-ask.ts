@@ -37,7 +37,7 @@ export interface PeerFacts {
 
 const DAY_MS = 86_400_000;
 
-const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
+export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
 
 /**
  * Resolves to the first answer; undefined when no upstream gave one. Each that failed is told to `onFailure`.
@@ -83,7 +83,8 @@ export async function askUpstreams(
   }
 }
 
-function addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): Promise<readonly string[]> {
+/** Resolves to the addresses to dial; rejects with an UpstreamError when a name cannot be resolved. */
+export function addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): Promise<readonly string[]> {
   const { addresses, hostName } = upstream;
   if (hostName === undefined) return Promise.resolve(addresses);
   return new Promise((resolve, reject) => {

@@ -3,11 +3,12 @@
  * for their clock start in 1970, or at whatever their firmware holds.
  */
 
-/** Put in by the build (`--define FDNS_BUILD_DATE='"2026-11-01"'`); not there when run from source. */
+/** Put in by the build (`--define FDNS_BUILD_DATE='"1793491200"'`): seconds since 1970, of the commit that was built. */
 declare const FDNS_BUILD_DATE: string | undefined;
 
 /** When the newest version of these sources was begun, for those who run them without a build; never a day to come. */
 const SOURCE_DATE = "2026-11-01";
 
-/** Milliseconds from 1970 to the beginning of the day (UTC) on which this fdns was made. */
-export const builtMs: number = Date.parse(typeof FDNS_BUILD_DATE === "string" ? FDNS_BUILD_DATE : SOURCE_DATE);
+/** Milliseconds since 1970. */
+export const builtMs: number =
+  typeof FDNS_BUILD_DATE === "string" ? Number(FDNS_BUILD_DATE) * 1000 : Date.parse(SOURCE_DATE);

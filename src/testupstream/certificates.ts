@@ -7,6 +7,7 @@ import type { X509Certificate } from "@peculiar/x509";
 
 export const CERTIFICATES = {
   good: "right in everything",
+  expiring: "good, ends in three days",
   expired: "ended yesterday",
   "not-yet-valid": "begins tomorrow",
   "self-signed": "right name, signed by its own key",
@@ -100,8 +101,12 @@ function alternativeNames(kind: CertificateKind, names: readonly string[]): read
 }
 
 function validity(kind: CertificateKind, nowMs: number): { notBefore: Date; notAfter: Date } {
-  const days = kind === "expired" ? [-30, -1] : kind === "not-yet-valid" ? [1, 30] : [-1, 30];
-  const [notBefore, notAfter] = days.map((day) => new Date(nowMs + day * DAY_MS)) as [Date, Date];
+  const lives: Partial<Record<CertificateKind, readonly [from: number, to: number]>> = {
+    expiring: [-57, 3],
+    expired: [-30, -1],
+    "not-yet-valid": [1, 30],
+  };
+  const [notBefore, notAfter] = (lives[kind] ?? [-1, 30]).map((day) => new Date(nowMs + day * DAY_MS)) as [Date, Date];
   return { notBefore, notAfter };
 }
 

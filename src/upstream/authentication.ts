@@ -60,6 +60,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it speaks no protocol version of TLS that is accepted (1.2 or later)",
   ERR_SSL_UNSUPPORTED_PROTOCOL: "it speaks no protocol version of TLS that is accepted (1.2 or later)",
   ERR_SSL_INVALID_ALPN_PROTOCOL: 'it selected an ALPN protocol that was not offered; only "dot" or none is accepted',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+    'it refused the ALPN protocol "dot": what answers there, or on the way, speaks no DNS over TLS',
   [UNVERIFIED]:
     "its certificate was refused: untrusted issuer, expired, not valid yet or not for servers (this runtime does not say which)",
   ECONNREFUSED: "connection refused",

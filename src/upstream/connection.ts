@@ -10,15 +10,15 @@
 
 import type { ByteStream, Clock, Random, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
 import { FrameReader } from "../wire/frame.ts";
-import { sameQuestion } from "../wire/name.ts";
 import { readUint16 } from "../wire/octets.ts";
 import { keepaliveMsOf } from "../wire/options.ts";
-import { HEADER_OCTETS, OPCODE_MASK, QR, RCODE } from "../wire/protocol.ts";
+import { HEADER_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
 import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-query.ts";
 import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
+import { answers } from "./matching.ts";
 
 /** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
 export interface ConnectionLimits {
@@ -346,16 +346,4 @@ export class DotConnection implements Carrier {
     for (const exchange of unanswered) exchange.carrier = undefined;
     this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);
   }
-}
-
-/** Whether the octets are a response to what was asked: QR, a standard query, and the question itself. */
-function answers(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
-  const flags = octets[start + 2]!;
-  if ((flags & QR) === 0 || (flags & OPCODE_MASK) !== 0) return false;
-  const { question, questionOctets } = exchange.query;
-  if (layout.questionOctets === questionOctets) {
-    return sameQuestion(octets, start + HEADER_OCTETS, question, 0, questionOctets);
-  }
-  // Servers that could not read or would not serve the query answer with a bare header.
-  return layout.questionOctets === 0 && layout.rcode !== RCODE.NOERROR && layout.bodyOctets === HEADER_OCTETS;
 }

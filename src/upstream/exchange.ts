@@ -44,6 +44,8 @@ export abstract class Exchange {
   readonly query = new Query();
   /** When the client gives up, on the clock's nowMs. */
   deadlineMs = 0;
+  /** Until when it waits for this host to have a way to any upstream; 0 while it need not. */
+  heldUntilMs = 0;
   /** When the attempt now under way is given up. */
   attemptEndsMs = 0;
   /** When it was given to its server, on the clock's nowMs. */
@@ -71,6 +73,7 @@ export abstract class Exchange {
     this.triedServers.length = 0;
     this.resends = 0;
     this.secondOpinion = false;
+    this.heldUntilMs = 0;
     this.server = undefined;
     this.hedge = undefined;
     this.carrier = undefined;

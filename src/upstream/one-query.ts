@@ -172,7 +172,7 @@ export function askOnce(
 }
 
 /** Its connection tells the owner what becomes of it, so there is nobody to tell here. */
-class OneExchange extends Exchange {
+export class OneExchange extends Exchange {
   constructor(question: QuestionToAsk) {
     super();
     const { query } = this;

@@ -25,6 +25,10 @@ export interface SetLimits {
 
 /** How far past its time a query may be noticed; the price of one timer for all of them. */
 const SWEEP_MS = 20;
+/** How long a query waits for the host to have a way out again, and how often it is tried. */
+const HOLD_MS = 2000;
+const HOLD_RETRY_MS = 100;
+const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
 /** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
 const ATTEMPT_P95S = 8;
 
@@ -116,31 +120,44 @@ export class UpstreamSet implements ServerOwner {
   }
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
-    const elsewhere = error.code === "timeout" && this.#healthyUntried(exchange).length > 0;
-    if (
-      exchange instanceof Hedge ||
-      exchange.hedge !== undefined ||
-      elsewhere ||
-      exchange.resends >= this.#limits.maxResends
-    ) {
-      this.onAttemptFailed(exchange, error);
+    const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
+    if (first.carrier !== undefined || first.hedge !== undefined) return;
+    // A connection that died says little of its server, so that one may be asked once more.
+    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
+    if (elsewhere || first.resends >= this.#limits.maxResends) {
+      this.#tryNext(first, error);
       return;
     }
-    exchange.resends++;
+    first.resends++;
+    first.server = server;
     server.counters.add(COUNTER.RESENDS);
-    server.send(exchange);
+    server.send(first);
   }
 
   /** Sends it to the best server that was not tried; `error` is what the last one died of. */
   #tryNext(exchange: Exchange, error: UpstreamError | undefined): void {
     const healthy = this.#healthyUntried(exchange);
     const server = healthy.length > 0 ? this.#choose(healthy, exchange.query) : this.#untried(exchange)[0];
+    if (server === undefined && isOfThisHost(error) && this.#hold(exchange)) return;
     if (server === undefined || error?.code === "stopping") {
       this.#fail(exchange, error ?? new UpstreamError("overloaded", "no upstream is left to ask"));
       return;
     }
     this.#begin(exchange, exchange, server);
     server.send(exchange);
+  }
+
+  /**
+   * This host has no way to any upstream at the moment, as while its address changes: the query waits a little for
+   * one, and all upstreams are tried again. Returns whether it does.
+   */
+  #hold(exchange: Exchange): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (exchange.heldUntilMs === 0) exchange.heldUntilMs = Math.min(exchange.deadlineMs, nowMs + HOLD_MS);
+    if (nowMs >= exchange.heldUntilMs) return false;
+    exchange.triedServers.length = 0;
+    exchange.attemptEndsMs = Math.min(exchange.heldUntilMs, nowMs + HOLD_RETRY_MS);
+    return true;
   }
 
   /** Notes that `exchange` goes to `server`, on behalf of `first`, and how long it may take. */
@@ -199,7 +216,8 @@ export class UpstreamSet implements ServerOwner {
       this.#fail(exchange, error);
       return;
     }
-    if (this.#healthyUntried(exchange).length > 0) {
+    const isHeld = exchange.carrier === undefined && exchange.hedge === undefined;
+    if (isHeld || this.#healthyUntried(exchange).length > 0) {
       this.#withdraw(exchange, error);
       this.#tryNext(exchange, error);
       return;
@@ -247,10 +265,16 @@ export class UpstreamSet implements ServerOwner {
 
   /** The second server is of no use; if the first is not either, the next is tried. */
   #endHedge(hedge: Hedge, error: UpstreamError | undefined): void {
+    const first = this.#release(hedge);
+    if (first.carrier === undefined) this.#tryNext(first, error);
+  }
+
+  /** The hedge is over; returns the exchange it was for. */
+  #release(hedge: Hedge): Exchange {
     const first = hedge.first!;
     first.hedge = undefined;
     this.#spareHedges.push(hedge);
-    if (first.carrier === undefined) this.#tryNext(first, error);
+    return first;
   }
 
   #fail(exchange: Exchange, error: UpstreamError): void {
@@ -285,6 +309,11 @@ function takeBack(exchange: Exchange, error: UpstreamError | undefined): void {
 /** RCODEs that may be the server's own trouble, with which another need not be plagued. */
 function isServersError(rcode: number): boolean {
   return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED;
+}
+
+/** Whether an attempt ended because this host cannot send, before anything reached a server. */
+function isOfThisHost(error: UpstreamError | undefined): boolean {
+  return error !== undefined && LOCAL_FAILURES.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
 /** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */

@@ -17,7 +17,7 @@ export interface ContainerHost {
   readonly within: readonly string[];
   /** `podman run --detach` with these arguments; resolves when fdns listens. */
   run(...args: readonly string[]): Promise<Container>;
-  /** Serves DNS over TLS on HOST_ADDRESS; its address goes into DNSSERVER. */
+  /** Serves DNS over TLS on HOST_ADDRESS until the host goes; its address goes into DNSSERVER. */
   startUpstream(folder: string, flags?: readonly string[]): Promise<ScriptedUpstream>;
   /** Asks 127.0.0.1:53 with dig: what a user would type. */
   dig(...args: readonly string[]): Promise<Shown>;
@@ -43,7 +43,7 @@ export async function makeContainerHost(): Promise<ContainerHost> {
   // Not `ip netns exec`, which mounts another /sys and so hides the control groups.
   const within = ["nsenter", `--net=/run/netns/${namespace.name}`];
   const store = makeImageStore(within);
-  let upstreams = 0;
+  const upstreams: ScriptedUpstream[] = [];
   let containers = 0;
   return {
     store,
@@ -54,9 +54,10 @@ export async function makeContainerHost(): Promise<ContainerHost> {
       return await started(store, name);
     },
     async startUpstream(folder, flags = []) {
-      const port = 8853 + upstreams++;
+      const port = 8853 + upstreams.length;
       const listen = ["--listen", `${HOST_ADDRESS}:${port}`];
       const upstream = await startScriptedUpstream(folder, [...listen, ...flags], [...within, executable]);
+      upstreams.push(upstream);
       return { ...upstream, port, address: `${HOST_ADDRESS}:${port}#dot.test` };
     },
     async dig(...args) {
@@ -65,6 +66,7 @@ export async function makeContainerHost(): Promise<ContainerHost> {
     },
     async remove() {
       await store.remove();
+      await Promise.all(upstreams.map((upstream) => upstream.stop()));
       await namespace.remove();
     },
   };

@@ -25,8 +25,6 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await Promise.all(running.splice(0).map((container) => container.remove()));
-  await upstream?.stop();
-  upstream = undefined;
 });
 
 afterAll(async () => {
@@ -79,7 +77,6 @@ describe("through the published ports", () => {
     const [line] = await container.log();
     expect(line).toMatchObject({ chosenBy: "configuration", upstreams: upstream?.address });
     expect((await upstream?.stop())?.queries).toBe(1);
-    upstream = undefined;
   });
 
   test.each([["+notcp"], ["+tcp"]])(

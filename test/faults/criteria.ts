@@ -25,13 +25,10 @@ export function p99Below({ records }: Outcome, limitMs: number, selection: Selec
   return p99Ms <= limitMs ? [] : [`p99 ${p99Ms.toFixed(0)} ms${when(selection)}, more than ${limitMs}`];
 }
 
-/** Jitter of two busy cores, which no resolver is to blame for. */
-const JITTER_MS = 10;
-
 /** Latencies then are as they were before the fault: p99 within 20 %, and the machine's own jitter. */
-export function asBefore(outcome: Outcome, before: Selection, then: Selection): string[] {
+export function asBefore(outcome: Outcome, jitterMs: number, before: Selection, then: Selection): string[] {
   const usual = summarize(outcome.records, before).p99Ms;
-  return p99Below(outcome, Math.ceil(usual * 1.2 + JITTER_MS), then);
+  return p99Below(outcome, Math.ceil(usual * 1.2 + jitterMs), then);
 }
 
 /** From then on every query is answered, and fast. */

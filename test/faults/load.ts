@@ -178,7 +178,12 @@ interface LoadSocket {
 
 if (import.meta.main) {
   const [planFile, recordsFile] = process.argv.slice(2) as [string, string];
-  const records = await new Load(JSON.parse(readFileSync(planFile, "utf8"))).run();
-  writeFileSync(recordsFile, serialize(records));
-  process.exit(0);
+  try {
+    const records = await new Load(JSON.parse(readFileSync(planFile, "utf8"))).run();
+    writeFileSync(recordsFile, serialize(records));
+    process.exit(0);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
 }

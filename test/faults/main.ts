@@ -3,12 +3,13 @@
 import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { executable, temporaryFolder } from "../support/toolchain.ts";
+import { executable, runToEnd, temporaryFolder } from "../support/toolchain.ts";
 import { outdone, type Result, runBattery } from "./battery.ts";
 import { FULL, SHORT } from "./pace.ts";
 import { missingPackages, RESOLVERS, type ResolverName } from "./resolvers.ts";
+import { hasNetem } from "./rig.ts";
 import { rowsAt } from "./rows.ts";
-import { markdown, progressLine } from "./table.ts";
+import { type Circumstances, markdown, progressLine } from "./table.ts";
 
 function fail(message: string): never {
   console.error(`scripts/faults: ${message}`);
@@ -47,6 +48,18 @@ function wholeNumber(text: string | undefined, otherwise: number, flag: string):
   return /^[1-9][0-9]{0,5}$/.test(text) ? Number(text) : fail(`--${flag} "${text}": allowed: a whole number from 1 on`);
 }
 
+/** What the table says of itself. */
+async function describe(): Promise<Circumstances> {
+  const own = (await runToEnd([program, "version"])).stdout.split("\n")[0]!.trim();
+  const peers = resolvers.filter((name) => name !== "fdns");
+  const packaged = peers.length === 0 ? "" : (await runToEnd(["dpkg-query", "-W", ...peers])).stdout;
+  return {
+    command: ["scripts/faults", ...process.argv.slice(2)].join(" "),
+    versions: [own, ...packaged.replaceAll("\t", " ").split("\n")].filter((version) => version !== ""),
+    impairedBy: (await hasNetem()) ? "netem(8)" : "a program between two TUN devices, as this kernel has no netem(8)",
+  };
+}
+
 const flags = readArguments();
 const base = flags.short ? SHORT : FULL;
 const pace = { ...base, rate: wholeNumber(flags.rate, base.rate, "rate") };
@@ -74,8 +87,9 @@ copyFileSync(flags.executable, program);
 
 const startedMs = performance.now();
 const clock = () => `${((performance.now() - startedMs) / 1000).toFixed(0).padStart(4)} s`;
+const circumstances = await describe();
 const keep = (results: readonly Result[]) => {
-  if (flags.table !== undefined) writeFileSync(flags.table, markdown(results));
+  if (flags.table !== undefined) writeFileSync(flags.table, markdown(results, circumstances));
   if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, undefined, 2)}\n`);
 };
 const results = await runBattery({
@@ -91,6 +105,6 @@ const results = await runBattery({
   },
 });
 keep(results);
-console.log(markdown(results));
+console.log(markdown(results, circumstances));
 const failed = results.filter(({ resolver, complaints }) => resolver === "fdns" && complaints.length > 0);
 if (failed.length > 0 || outdone(results).length > 0) process.exitCode = 1;

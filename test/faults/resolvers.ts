@@ -42,13 +42,14 @@ const LAUNCHES: Record<ResolverName, Launch> = {
   },
   dnsdist: {
     template: "dnsdist.conf",
-    // Health checks every second, two failures in a row take a server out, one success brings it back; queries are
-    // pipelined, which is off by default, and tried again on another connection.
+    // Health checks every second, the least there is; one failure takes a server out, one success brings it back.
+    // Queries are pipelined, which is off by default, and tried again on another connection when one fails; the bounds
+    // are short enough that another attempt fits into the client's patience.
     upstream: ({ address }, caFile) =>
       `newServer({ address = "${address}:${UPSTREAM_PORT}", tls = "openssl", subjectName = "${UPSTREAM_NAME}",
   caStore = "${caFile}", validateCertificates = true, maxInFlight = 1000, retries = 5,
   tcpConnectTimeout = 2, tcpSendTimeout = 2, tcpRecvTimeout = 2,
-  checkName = "health.example.net.", checkType = "A", checkInterval = 1, checkTimeout = 1000, maxCheckFailures = 2, rise = 1 })`,
+  checkName = "health.example.net.", checkType = "A", checkInterval = 1, checkTimeout = 1000, maxCheckFailures = 1, rise = 1 })`,
     command: ({ configuration }) => ["/usr/bin/dnsdist", "--supervised", "--disable-syslog", "-C", configuration],
   },
   "knot-resolver": {

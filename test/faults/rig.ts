@@ -20,6 +20,11 @@ export interface UpstreamSpec {
   readonly behaviour?: Readonly<Record<string, unknown>>;
 }
 
+/** How long an answer takes. The first upstream is the fastest, so that who prefers the fastest loses what is in use. */
+function delayMsOf(index: number): number {
+  return 6 + 4 * index;
+}
+
 /** Counters of the scripted upstream that the battery reads. */
 export interface UpstreamCounters {
   readonly connections: number;
@@ -77,6 +82,7 @@ export class RigUpstream {
   /** The link's name in the resolver's namespace. */
   readonly link: string;
   readonly caFile: string;
+  readonly #delayMs: number;
   readonly #child;
   readonly #lines: AsyncGenerator<string, undefined>;
   #last: UpstreamCounters | undefined;
@@ -86,8 +92,10 @@ export class RigUpstream {
     this.address = `10.77.${index}.2`;
     this.nearAddress = `10.77.${index}.1`;
     this.link = `up${index}`;
+    this.#delayMs = delayMsOf(index);
     this.caFile = join(folder, `ca${index}.pem`);
-    this.#child = spawnTied(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+    const log = Bun.file(join(folder, `upstream${index}.log`));
+    this.#child = spawnTied(command, { stdin: "ignore", stdout: "pipe", stderr: log });
     this.#lines = linesOf(this.#child.stdout as ReadableStream<Uint8Array>);
   }
 
@@ -99,7 +107,7 @@ export class RigUpstream {
     spec: UpstreamSpec,
   ): Promise<RigUpstream> {
     const scenario = join(folder, `upstream${index}.json`);
-    await Bun.write(scenario, JSON.stringify({ delay: 10, ...spec.behaviour }));
+    await Bun.write(scenario, JSON.stringify({ delay: delayMsOf(index), ...spec.behaviour }));
     const upstream = new RigUpstream(namespace, index, folder, [
       ...namespace.within,
       executable,
@@ -108,13 +116,17 @@ export class RigUpstream {
       ...["--ca-out", join(folder, `ca${index}.pem`), "--scenario", scenario],
       ...(spec.flags ?? []),
     ]);
-    if ((await upstream.#lines.next()).value === undefined) throw new Error(`upstream ${index} did not start`);
+    if ((await upstream.#lines.next()).value === undefined) {
+      throw new Error(
+        `upstream ${index} did not start: ${await Bun.file(join(folder, `upstream${index}.log`)).text()}`,
+      );
+    }
     return upstream;
   }
 
   /** Behaves so from now on; see `--scenario`. */
   behave(behaviour: Readonly<Record<string, unknown>>): Promise<unknown> {
-    return this.#control("POST /behaviour", JSON.stringify({ delay: 10, ...behaviour }));
+    return this.#control("POST /behaviour", JSON.stringify({ delay: this.#delayMs, ...behaviour }));
   }
 
   /** Ends every connection with FIN. */
@@ -234,7 +246,7 @@ async function link(
     { namespace: near, device: `up${index}`, address: `10.77.${index}.1/24` },
     { namespace: far, device: "wire", address: `10.77.${index}.2/24` },
   ] as const;
-  const useWire = impairment !== undefined && !(await hasNetem(near));
+  const useWire = impairment !== undefined && !(await hasNetem());
   const wire = useWire ? await startWire(ends, impairment) : undefined;
   if (!useWire) await near.ip(`link add up${index} type veth peer name wire netns ${far.name}`);
   for (const { namespace, device, address } of ends) {
@@ -251,23 +263,19 @@ function impair({ name }: Namespace, device: string, { delayMs, lossPercent }: I
   return succeed(["tc", "-n", name, "qdisc", "add", "dev", device, "root", "netem", ...settings.split(" ")]);
 }
 
-export async function hasNetem({ name }: Namespace): Promise<boolean> {
-  const { exitCode } = await runToEnd([
-    "tc",
-    "-n",
-    name,
-    "qdisc",
-    "replace",
-    "dev",
-    "lo",
-    "root",
-    "netem",
-    "delay",
-    "0ms",
-  ]);
-  if (exitCode === 0) await runToEnd(["tc", "-n", name, "qdisc", "del", "dev", "lo", "root"]);
-  return exitCode === 0;
+/** Whether the kernel knows netem, tried once in a namespace for that alone. */
+export function hasNetem(): Promise<boolean> {
+  netem ??= (async () => {
+    const tried = await makeNamespace();
+    const add = ["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"];
+    const { exitCode } = await runToEnd(["tc", "-n", tried.name, ...add]);
+    await tried.remove();
+    return exitCode === 0;
+  })();
+  return netem;
 }
+
+let netem: Promise<boolean> | undefined;
 
 export async function succeed(command: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await runToEnd(command);

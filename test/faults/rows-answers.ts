@@ -42,7 +42,7 @@ export function shortFrames({ rate, faultMs }: Pace): Scenario {
 }
 
 /** It takes about 7 s to be complete, and what is behind it on the connection waits. */
-export function trickled({ rate, warmMs, faultMs }: Pace): Scenario {
+export function trickled({ rate, warmMs, faultMs, jitterMs }: Pace): Scenario {
   const nth = Math.round((warmMs * rate) / 1000);
   return {
     row: "10",
@@ -54,7 +54,7 @@ export function trickled({ rate, warmMs, faultMs }: Pace): Scenario {
     judge: (outcome) => [
       ...allAnswered(outcome),
       ...worstBelow(outcome, 2500),
-      ...asBefore(outcome, { toMs: warmMs - 500 }, { fromMs: warmMs - 500 }),
+      ...asBefore(outcome, jitterMs, { toMs: warmMs - 500 }, { fromMs: warmMs - 500 }),
     ],
   };
 }

@@ -32,7 +32,7 @@ export function closedEverySecond({ rate, faultMs }: Pace): Scenario {
   };
 }
 
-export function idleThenAsked({ rate, warmMs, idleMs, afterMs }: Pace): Scenario {
+export function idleThenAsked({ rate, warmMs, idleMs, afterMs, jitterMs }: Pace): Scenario {
   const againMs = warmMs + idleMs;
   return {
     row: "7",
@@ -44,7 +44,7 @@ export function idleThenAsked({ rate, warmMs, idleMs, afterMs }: Pace): Scenario
       { fromMs: 0, toMs: warmMs, rate },
       { fromMs: againMs, toMs: againMs + afterMs, rate },
     ],
-    judge: (outcome) => [...allAnswered(outcome), ...worstBelow(outcome, 100, { fromMs: againMs })],
+    judge: (outcome) => [...allAnswered(outcome), ...worstBelow(outcome, 100 + jitterMs, { fromMs: againMs })],
   };
 }
 

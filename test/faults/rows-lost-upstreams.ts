@@ -17,7 +17,7 @@ const NETWORK_ERROR = 23;
 const seconds = (ms: number) => `${ms / 1000} s`;
 const GOOD = {};
 
-export function oneKilled({ rate, warmMs, faultMs }: Pace): Scenario {
+export function oneKilled({ rate, warmMs, faultMs, jitterMs }: Pace): Scenario {
   const endMs = warmMs + faultMs;
   return {
     row: "1",
@@ -38,12 +38,12 @@ export function oneKilled({ rate, warmMs, faultMs }: Pace): Scenario {
     judge: (outcome) => [
       ...allAnswered(outcome),
       ...p99Below(outcome, 500, { fromMs: warmMs, toMs: warmMs + 2000 }),
-      ...asBefore(outcome, { toMs: warmMs }, { fromMs: warmMs + 2000 }),
+      ...asBefore(outcome, jitterMs, { toMs: warmMs }, { fromMs: warmMs + 2000 }),
     ],
   };
 }
 
-export function oneBlackholed({ rate, warmMs, faultMs }: Pace): Scenario {
+export function oneBlackholed({ rate, warmMs, faultMs, jitterMs }: Pace): Scenario {
   const endMs = warmMs + faultMs;
   return {
     row: "2",
@@ -56,7 +56,7 @@ export function oneBlackholed({ rate, warmMs, faultMs }: Pace): Scenario {
     judge: (outcome) => [
       ...allAnswered(outcome),
       ...worstBelow(outcome, 2500),
-      ...asBefore(outcome, { toMs: warmMs }, { fromMs: warmMs + 3000 }),
+      ...asBefore(outcome, jitterMs, { toMs: warmMs }, { fromMs: warmMs + 3000 }),
     ],
   };
 }
@@ -143,7 +143,7 @@ export function lossyPath({ rate, faultMs }: Pace): Scenario {
   };
 }
 
-export function addressReplaced({ rate, warmMs, faultMs }: Pace): Scenario {
+export function addressReplaced({ rate, warmMs, faultMs, jitterMs }: Pace): Scenario {
   return {
     row: "31",
     title: `the host's addresses are removed and others added at ${seconds(warmMs)}`,
@@ -165,7 +165,7 @@ export function addressReplaced({ rate, warmMs, faultMs }: Pace): Scenario {
     judge: (outcome) => [
       ...allAnswered(outcome),
       ...worstBelow(outcome, 3000),
-      ...asBefore(outcome, { toMs: warmMs }, { fromMs: warmMs + 3000 }),
+      ...asBefore(outcome, jitterMs, { toMs: warmMs }, { fromMs: warmMs + 3000 }),
     ],
   };
 }

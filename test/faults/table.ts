@@ -43,8 +43,17 @@ function cells(result: Result): string[] {
   ];
 }
 
+/** Whose numbers these are and how they came about. */
+export interface Circumstances {
+  readonly command: string;
+  /** "unbound 1.17.1-2". */
+  readonly versions: readonly string[];
+  /** How packets are delayed and lost. */
+  readonly impairedBy: string;
+}
+
 /** One table, what the rows are, and whether a peer did better anywhere. */
-export function markdown(results: readonly Result[]): string {
+export function markdown(results: readonly Result[], { command, versions, impairedBy }: Circumstances): string {
   const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
   const rows = new Map(results.map((result) => [result.row, result]));
   const peers = results.some(({ resolver }) => resolver !== "fdns");
@@ -53,6 +62,9 @@ export function markdown(results: readonly Result[]): string {
     line(HEADINGS),
     line(HEADINGS.map((_, i) => (i < 2 || i === HEADINGS.length - 1 ? "---" : "---:"))),
     ...results.map((result) => line(cells(result))),
+    "",
+    `Made by \`${command}\`, with ${versions.join(", ")}. All names new, two upstreams 10 and 14 ms away unless a row says`,
+    `otherwise; a query without an answer for 5 s is lost. Delay and loss of packets: ${impairedBy}.`,
     "",
     ...[...rows.values()].map(({ row, title, criterion }) => `- Row ${row}: ${title}. fdns passes with: ${criterion}.`),
     "",

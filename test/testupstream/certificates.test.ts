@@ -49,6 +49,13 @@ test("a good certificate is right in everything", async () => {
   expect(spkiPin).toBe(`sha256/${createHash("sha256").update(spki).digest("base64")}`);
 });
 
+test("an expiring certificate has three days left of sixty", async () => {
+  const { leaf, signed } = await issued("expiring");
+  expect(signed && valid(leaf)).toBe(true);
+  const days = [leaf.validFrom, leaf.validTo].map((date) => (Date.parse(date) - NOW_MS) / 86_400_000);
+  expect(days).toEqual([-57, 3]);
+});
+
 test("each bad certificate is bad in its one way", async () => {
   const expired = (await issued("expired")).leaf;
   expect(Date.parse(expired.validTo)).toBeLessThan(NOW_MS);
@@ -70,6 +77,7 @@ test("each bad certificate is bad in its one way", async () => {
 /** What a client of this runtime that checks chain and name makes of each; "" is accepted. CN-only is for the client to refuse. */
 const VERDICTS: Readonly<Record<CertificateKind, string>> = {
   good: "",
+  expiring: "",
   expired: "CERT_HAS_EXPIRED",
   "not-yet-valid": "CERT_NOT_YET_VALID",
   "self-signed": "DEPTH_ZERO_SELF_SIGNED_CERT",

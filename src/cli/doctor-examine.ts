@@ -1,0 +1,110 @@
+/** `fdns doctor`'s round: every address of every upstream at once, and the host itself. */
+
+import { serverLimits, setLimits } from "../app.ts";
+import { builtMs } from "../config/build-date.ts";
+import type { Config, UpstreamAddress } from "../config/config.ts";
+import { loadTrustedRoots } from "../config/trusted-roots.ts";
+import type { Clock, LocalAddress } from "../runtime/runtime.ts";
+import { selectRuntime } from "../runtime/select.ts";
+import { type Bootstrap, bootstrapLookUp } from "../upstream/bootstrap.ts";
+import { parseIpAddress } from "../wire/ip-address.ts";
+import type { DoctorFacts, Reach, UpstreamFacts } from "./doctor-facts.ts";
+import { failureOf, type ProbeParts, probeAddress } from "./doctor-probe.ts";
+import type { Progress } from "./progress.ts";
+import { addressesOf, silentLog } from "./query-ask.ts";
+
+/** Three connections, each with its answers, and a name resolved before them: 15 s in all. */
+const ANSWER_BOUND_MS = 1500;
+const LOOK_UP_MS = 2500;
+
+/** Well over what public resolvers keep; RFC 7766, 6.2.3 speaks of seconds. */
+export const IDLE_BOUND_MS = 130_000;
+
+/** Handshakes at the same moment would lengthen each other's times; but many upstreams must not wait long. */
+const STAGGER_MS = 40;
+const MAX_STAGGER_MS = 800;
+
+/** @throws UsageError (as a rejection) for roots that cannot be had. */
+export async function examine(config: Config, isDeep: boolean, progress: Progress): Promise<DoctorFacts> {
+  const runtime = selectRuntime();
+  const { clock, random, dialTls } = runtime;
+  const parts: ProbeParts = {
+    clock,
+    random,
+    dialTls,
+    trust: runtime.trustAnchors(loadTrustedRoots(config.ca).pem),
+    limits: serverLimits.connection,
+    answerBoundMs: ANSWER_BOUND_MS,
+    idleBoundMs: isDeep ? IDLE_BOUND_MS : 0,
+  };
+  const bootstrap = bootstrapLookUp(
+    config.bootstrap,
+    { ...parts, log: silentLog, limits: serverLimits },
+    { ...setLimits, lookUpMs: LOOK_UP_MS },
+  );
+  try {
+    const round = new Round(parts, bootstrap, progress);
+    const upstreams = await Promise.all(config.upstreams.map((upstream) => round.examine(upstream)));
+    const local = runtime.localAddresses();
+    const host = { wallMs: clock.wallMs(), builtMs, ipv4: reachOf(local, 4), ipv6: reachOf(local, 6) };
+    return { host, upstreams };
+  } finally {
+    progress.end();
+    await bootstrap.stop();
+  }
+}
+
+class Round {
+  readonly #parts: ProbeParts;
+  readonly #bootstrap: Bootstrap;
+  readonly #progress: Progress;
+  #started = 0;
+
+  constructor(parts: ProbeParts, bootstrap: Bootstrap, progress: Progress) {
+    this.#parts = parts;
+    this.#bootstrap = bootstrap;
+    this.#progress = progress;
+  }
+
+  async examine(upstream: UpstreamAddress): Promise<UpstreamFacts> {
+    const { text } = upstream;
+    try {
+      const hosts = await addressesOf(upstream, this.#bootstrap);
+      const addresses = await Promise.all(hosts.map((host) => this.#examineAddress(upstream, host)));
+      return { text, failure: undefined, addresses };
+    } catch (error) {
+      return { text, failure: failureOf(error, "connect"), addresses: [] };
+    }
+  }
+
+  async #examineAddress(upstream: UpstreamAddress, host: string) {
+    const key = upstream.addresses.length === 1 ? upstream.text : `${upstream.text} at ${host}`;
+    this.#progress.step(key, "waiting");
+    await pause(this.#parts.clock, Math.min(this.#started++ * STAGGER_MS, MAX_STAGGER_MS));
+    const facts = await probeAddress(upstream, host, this.#parts, (doing) => this.#progress.step(key, doing));
+    this.#progress.done(key);
+    return facts;
+  }
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return ms === 0 ? Promise.resolve() : new Promise((resolve) => clock.after(ms, resolve));
+}
+
+/** How far the addresses of one family reach. Private IPv4 addresses count as global: NAT is how most hosts get out. */
+export function reachOf(addresses: readonly LocalAddress[], family: 4 | 6): Reach {
+  const octets = addresses
+    .filter((address) => address.family === family)
+    .map(({ host }) => parseIpAddress(host.replace(/%.*$/, "")) ?? new Uint8Array(16));
+  if (octets.some(family === 4 ? reachesOutV4 : reachesOutV6)) return "global";
+  return octets.length > 0 ? "local" : "none";
+}
+
+function reachesOutV4([first, second]: Uint8Array): boolean {
+  return first !== 127 && !(first === 169 && second === 254);
+}
+
+/** Global unicast (RFC 4291, 2.4): neither loopback, nor link-local, nor unique local (RFC 4193). */
+function reachesOutV6([first]: Uint8Array): boolean {
+  return (first! & 0xe0) === 0x20;
+}
