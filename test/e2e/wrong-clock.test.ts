@@ -7,7 +7,7 @@ import { askUdp, extendedErrors, query, rcodeOf } from "../support/ask.ts";
 import { type LogLine, type RunningFdns, startFdns } from "../support/fdns.ts";
 import { startImpostor } from "../support/impostor.ts";
 import { type ScriptedUpstream, startScriptedUpstream } from "../support/scripted-upstream.ts";
-import { executable, temporaryFolder } from "../support/toolchain.ts";
+import { executable, runToEnd, temporaryFolder } from "../support/toolchain.ts";
 
 const SERVFAIL = 2;
 const NETWORK_ERROR = 23;
@@ -49,6 +49,14 @@ function faketime(at: { FAKETIME: string } | { FAKETIME_TIMESTAMP_FILE: string }
 /** The executable with these variables. */
 function within(env: Record<string, string>): string[] {
   return ["env", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), executable];
+}
+
+/** The clock so many days before the executable was built, which it says itself. */
+async function beforeBuild(days: number): Promise<Record<string, string>> {
+  const { stdout } = await runToEnd([executable, "check", "--time-server", TIME_SERVER]);
+  const built = Date.parse(/while the clock is before ([0-9-]{10}),/.exec(stdout)![1]!);
+  const day = new Date(built - days * 86_400_000).toISOString().slice(0, 10);
+  return faketime({ FAKETIME: `@${day} 00:00:00` });
 }
 
 const in1970 = faketime({ FAKETIME: "@1970-01-02 00:00:00" });
@@ -134,7 +142,7 @@ describe("before the build", () => {
   });
 
   test("the right key in a certificate that ended before the build: refused, the clock does not excuse it", async () => {
-    const upstream = await startUpstream([], faketime({ FAKETIME: "-365d" }));
+    const upstream = await startUpstream([], await beforeBuild(365));
     const outcome = await outcomeOf(upstream, `?pin=${upstream.spkiPin}`);
     expectRefused(outcome);
     expect(texts(outcome.log)).toContain("expired before this fdns was built");
@@ -149,7 +157,7 @@ describe("before the build", () => {
   });
 
   test("a rogue CA, whose dates are right for the wrong clock: refused for its CA even with the right pin", async () => {
-    const lately = faketime({ FAKETIME: "-10d" });
+    const lately = await beforeBuild(1);
     const [rogue, trusted] = [await startUpstream([], lately), await startUpstream()];
     const outcome = await outcomeOf(rogue, `?pin=${rogue.spkiPin}`, trusted.caFile, lately);
     expectRefused(outcome);
