@@ -58,8 +58,7 @@ export const serveOptions = {
   strategy: single({
     name: "strategy",
     valueName: strategies.join("|"),
-    description:
-      "Which upstream gets a query: the one that answers soonest, the first, the least busy, or always the same for a site",
+    description: "Which upstream is asked: the quickest, the first, the least busy, or one for each site",
     defaultText: "fastest",
     parse: oneOf(...strategies),
   }),
