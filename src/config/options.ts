@@ -58,7 +58,7 @@ export const serveOptions = {
   strategy: single({
     name: "strategy",
     valueName: strategies.join("|"),
-    description: "Which upstream is asked: the quickest, the first, the least busy, or one for each site",
+    description: "Which one is asked: the quickest, the first, the least busy, or one for each site",
     defaultText: "fastest",
     parse: oneOf(...strategies),
   }),
