@@ -57,8 +57,9 @@ export const serveOptions = {
   }),
   strategy: single({
     name: "strategy",
-    valueName: strategies.join("|"),
-    description: "Which one is asked: the quickest, the first, the least busy, or one for each site",
+    valueName: "STRATEGY",
+    description:
+      "Which upstream is asked: fastest, ordered (the first), balanced (the least busy) or sticky (one a site)",
     defaultText: "fastest",
     parse: oneOf(...strategies),
   }),
