@@ -1,6 +1,7 @@
 /** The whole of fdns, put together: configuration in, a running forwarder out. */
 
 import type { AdminParts } from "./admin/admin.ts";
+import { builtMs } from "./config/build-date.ts";
 import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
 import { loadTrustedRoots } from "./config/trusted-roots.ts";
@@ -9,11 +10,15 @@ import { describe, Listeners } from "./listener/listen.ts";
 import { TcpClients } from "./listener/tcp-listener.ts";
 import type { Log } from "./observe/log.ts";
 import { AccessList, LOCAL_PREFIXES } from "./policy/access.ts";
+import { TimeServerNames } from "./policy/wrong-clock.ts";
 import { Resolver } from "./resolver/resolver.ts";
+import { UpstreamsByClock } from "./resolver/upstreams-by-clock.ts";
 import type { HttpListener } from "./runtime/http-listen.ts";
 import { BindError, type Clock, type Runtime } from "./runtime/runtime.ts";
 import { type BootstrapLimits, bootstrapLookUp } from "./upstream/bootstrap.ts";
+import { datesWaivedSet, pinned } from "./upstream/dates-waived.ts";
 import type { ServerLimits, ServerParts } from "./upstream/dot-server.ts";
+import { PathWatch } from "./upstream/path-watch.ts";
 import { UpstreamSet } from "./upstream/upstream-set.ts";
 
 export interface AppParts {
@@ -31,6 +36,8 @@ export interface RunningApp {
 }
 
 export const setLimits: BootstrapLimits = {
+  strategy: "ordered",
+  minAttemptMs: defaults.upstreamAttemptMinMs.value,
   attemptMs: defaults.upstreamAttemptMs.value,
   maxResends: defaults.upstreamResends.value,
   lookUpMs: defaults.queryTimeoutMs.value,
@@ -39,15 +46,20 @@ export const setLimits: BootstrapLimits = {
 export const serverLimits: ServerLimits = {
   connection: {
     dialMs: defaults.upstreamConnectMs.value,
-    idleMs: defaults.upstreamIdleMs.value,
     maxTakenIds: defaults.upstreamInFlight.value,
     maxUnsentOctets: defaults.upstreamUnsentOctets.value,
     maxUnsolicited: defaults.upstreamUnsolicited.value,
   },
   maxConnections: defaults.upstreamConnections.value,
-  redialMs: defaults.upstreamRedialMs.value,
-  minBackOffMs: defaults.upstreamBackoffFirstMs.value,
-  maxBackOffMs: defaults.upstreamBackoffMaxMs.value,
+  health: {
+    redialMs: defaults.upstreamRedialMs.value,
+    minBackOffMs: defaults.upstreamBackoffFirstMs.value,
+    maxBackOffMs: defaults.upstreamBackoffMaxMs.value,
+  },
+  idle: { idleMs: defaults.upstreamIdleMs.value, maxIdleMs: defaults.upstreamIdleMaxMs.value },
+  maxWaiting: defaults.upstreamWaiting.value,
+  minSilenceMs: defaults.upstreamSilenceMinMs.value,
+  maxSilenceMs: defaults.upstreamAttemptMs.value,
 };
 
 /** Queries that had reached the host when the signal came are still read, and answered. */
@@ -69,10 +81,31 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
     limits: serverLimits,
   };
   const bootstrap = bootstrapLookUp(config.bootstrap, server, setLimits);
-  const upstreams = new UpstreamSet(config.upstreams, { ...server, lookUp: bootstrap.lookUp }, setLimits);
+  const upstreams = new UpstreamSet(
+    config.upstreams,
+    { ...server, lookUp: bootstrap.lookUp },
+    {
+      ...setLimits,
+      strategy: config.strategy,
+    },
+  );
+  const upstreamsByClock = new UpstreamsByClock({
+    clock,
+    log,
+    builtMs,
+    strict: upstreams,
+    timeServers: config.timeServers.length > 0 ? new TimeServerNames(config.timeServers) : undefined,
+    datesWaived:
+      pinned(config.upstreams).length === 0
+        ? undefined
+        : () => {
+            const parts = { ...server, trust: runtime.trustAnchors(roots.pem), lookUp: bootstrap.lookUp };
+            return datesWaivedSet(config.upstreams, parts, setLimits, builtMs);
+          },
+  });
   const resolver = new Resolver({
     clock,
-    upstreams,
+    upstreams: upstreamsByClock,
     access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
     queryTimeoutMs: config.queryTimeoutMs,
     maxInFlight: config.maxInFlight,
@@ -117,7 +150,7 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
         get inFlight() {
           return upstreams.inFlight;
         },
-        servers: [],
+        servers: upstreams.servers,
       },
     },
   });
@@ -128,7 +161,12 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
     throw error instanceof BindError ? new Error(bindAdvice(error)) : error;
   }
   isReady = true;
+  upstreamsByClock.look();
   upstreams.warm();
+  const pathWatch = new PathWatch(clock, defaults.pathWatchMs.value, runtime.networkPath, (what) => {
+    log.info(`${what}: connecting to the upstreams anew`);
+    upstreams.renew();
+  });
   log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
     upstreams: config.upstreams.map(({ text }) => text).join(", "),
     chosenBy: config.defaultUpstreams ? "default" : "configuration",
@@ -144,8 +182,9 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
     async stop() {
       await after(clock, LAST_READS_MS);
       resolver.stop();
+      pathWatch.stop();
       const clientsGone = clients.stop();
-      await upstreams.stop(config.shutdownMs);
+      await upstreamsByClock.stop(config.shutdownMs);
       await bootstrap.stop();
       listeners.close();
       clock.after(LAST_WRITES_MS, () => clients.closeAll());

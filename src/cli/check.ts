@@ -1,6 +1,7 @@
 /** `fdns check`: the configuration alone, as it was understood. Opens no socket. */
 
 import { formatAddressPrefix } from "../config/address-prefix.ts";
+import { builtMs } from "../config/build-date.ts";
 import type { Config, UpstreamAddress } from "../config/config.ts";
 import { formatListenAddress } from "../config/listen-address.ts";
 import { loadConfig } from "../config/load.ts";
@@ -10,6 +11,7 @@ import { formatDuration } from "../config/values.ts";
 import { escapeControls } from "../observe/log.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { Roots } from "../runtime/trust-store.ts";
+import { pinned } from "../upstream/dates-waived.ts";
 import { type Command, exitCodes } from "./command.ts";
 
 export const check: Command = {
@@ -32,6 +34,7 @@ export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem"
     ...config.listen.map(listenLine),
     ...config.upstreams.map((upstream) => upstreamLine("upstream", upstream)),
     ...config.bootstrap.map((upstream) => upstreamLine("bootstrap", upstream)),
+    ...(config.timeServers.length > 0 ? [timeServersLine(config)] : []),
     `roots: ${roots.pem.length} certificates from ${roots.origin}`,
     `allow: loopback, link-local and private addresses${config.allow.map((prefix) => `, ${formatAddressPrefix(prefix)}`).join("")}`,
     `UDP engine: ${config.udpEngine}; answers of at most ${config.maxUdpOctets} octets`,
@@ -48,6 +51,12 @@ function listenLine(address: Config["listen"][number]): string {
   const scope = address.host === "*" ? " (every local address)" : "";
   const skipped = address.optional ? " (skipped if the host lacks its family)" : "";
   return `listen: ${formatListenAddress(address)}${scope}${skipped}`;
+}
+
+function timeServersLine({ timeServers, upstreams }: Config): string {
+  const over = pinned(upstreams).map(({ text }) => text);
+  const means = over.length > 0 ? `over ${over.join(", ")}` : "over nothing: no upstream has a pin";
+  return `time servers: ${timeServers.join(", ")}; while the clock is before ${new Date(builtMs).toISOString().slice(0, 10)}, ${means}`;
 }
 
 function upstreamLine(role: string, upstream: UpstreamAddress): string {

@@ -47,12 +47,19 @@ export type CaSource =
 export type LogFormat = "auto" | "pretty" | "json";
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
+/** How an upstream is chosen for a query (upstream/choice.ts). */
+export const strategies = ["fastest", "ordered", "balanced", "sticky"] as const;
+export type Strategy = (typeof strategies)[number];
+
 export interface Config {
   readonly listen: readonly ListenAddress[];
   readonly upstreams: readonly UpstreamAddress[];
   /** True when nobody named an upstream and the built-in pair is used. */
   readonly defaultUpstreams: boolean;
+  readonly strategy: Strategy;
   readonly bootstrap: readonly UpstreamAddress[];
+  /** Host names that may be resolved over pinned upstreams while the clock is behind; lower case, no dot at the end. */
+  readonly timeServers: readonly string[];
   readonly ca: CaSource;
   /** Who may ask besides loopback, link-local and private addresses. */
   readonly allow: readonly AddressPrefix[];

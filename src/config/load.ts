@@ -37,7 +37,9 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
   const upstreams = loadUpstreams(sources);
   const config: Config = {
     ...upstreams,
+    timeServers: timeServersOf(sources, upstreams.upstreams),
     listen: listenOf(sources),
+    strategy: singleOf(sources, serveOptions.strategy) ?? "fastest",
     ca: singleOf(sources, serveOptions.caFile) ?? { kind: "default" },
     allow: listOf(sources, serveOptions.allow) ?? [],
     udpEngine: singleOf(sources, serveOptions.udpEngine) ?? "auto",
@@ -98,6 +100,16 @@ function loadUpstreams(sources: Sources): Pick<Config, "upstreams" | "defaultUps
     );
   }
   return { upstreams, defaultUpstreams: given === undefined, bootstrap: bootstraps };
+}
+
+function timeServersOf(sources: Sources, upstreams: readonly UpstreamAddress[]): string[] {
+  const names = distinct(listOf(sources, serveOptions.timeServer) ?? [], (name) => name);
+  if (names.length > 0 && upstreams.every(({ spkiPins }) => spkiPins.length === 0)) {
+    sources.warnings.push(
+      "--time-server changes nothing while no upstream has a pin, as --upstream 'ADDRESS#NAME?pin=sha256/BASE64'",
+    );
+  }
+  return names;
 }
 
 /** The variable other programs use for the same purpose, as `DNSSERVER=8.8.8.8`. */

@@ -2,8 +2,9 @@
 
 import { parseAddressPrefix } from "./address-prefix.ts";
 import { parseAdminAddress } from "./admin-address.ts";
-import { type CaSource, type Config, UsageError } from "./config.ts";
+import { type CaSource, type Config, strategies, UsageError } from "./config.ts";
 import { defaults, type Tunable } from "./defaults.ts";
+import { parseHostName } from "./host-and-port.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { parseUpstreamAddress, UPSTREAM_SYNTAX } from "./upstream-address.ts";
@@ -54,6 +55,14 @@ export const serveOptions = {
     defaultText: defaultUpstreamNames.join(" and "),
     parse: parseUpstreamAddress,
   }),
+  strategy: single({
+    name: "strategy",
+    valueName: "STRATEGY",
+    description:
+      "Which upstream is asked: fastest, ordered (the first), balanced (the least busy) or sticky (one a site)",
+    defaultText: "fastest",
+    parse: oneOf(...strategies),
+  }),
   bootstrap: list({
     name: "bootstrap",
     valueName: "UPSTREAM",
@@ -67,6 +76,13 @@ export const serveOptions = {
     description: "The only upstreams and bootstrap servers permitted, however they are given",
     defaultText: "all",
     parse: parseAllowedUpstream,
+  }),
+  timeServer: list({
+    name: "time-server",
+    valueName: "NAME",
+    description: "Names to resolve even with a clock that is behind, over pinned upstreams",
+    defaultText: "none",
+    parse: parseTimeServer,
   }),
   caFile: single({
     name: "ca-file",
@@ -132,6 +148,12 @@ export const serveOptions = {
 /** The environment variable of a flag: "ca-file" is FDNS_CA_FILE. */
 export function variableOf(name: string): string {
   return `FDNS_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function parseTimeServer(text: string): string {
+  const name = parseHostName(text);
+  if (name !== undefined) return name;
+  throw new UsageError(`"${text}" is no host name; the name of a time server is allowed, as 0.pool.ntp.org`);
 }
 
 function parseCaSource(text: string): CaSource {

@@ -3,7 +3,8 @@
  * resolve a name a second ago cannot now. What is remembered is the upstream's own response, so that the second
  * client reads the same as the first.
  *
- * One slot for each of a few hash values: a second failure with the same value takes the first one's place.
+ * A question's place is one of the four slots that its hash names; where all are taken, the one that ends first gives
+ * way. So memory is bounded, however many names fail.
  */
 
 import { fold, sameQuestion } from "../wire/name.ts";
@@ -17,7 +18,8 @@ export interface FailureMemoryLimits {
   readonly maxMs: number;
 }
 
-const SLOTS = 256;
+const GROUPS = 1024;
+const SLOTS_A_GROUP = 4;
 /** A longer response of failure is not remembered; they are short. */
 const MESSAGE_OCTETS = 512;
 const MAX_QUESTION_OCTETS = 259;
@@ -35,7 +37,7 @@ class Slot {
 
 export class FailureMemory {
   readonly #limits: FailureMemoryLimits;
-  readonly #slots: (Slot | undefined)[] = new Array(SLOTS);
+  readonly #slots: (Slot | undefined)[] = new Array(GROUPS * SLOTS_A_GROUP);
   /** Until when anything at all is remembered: most of the time nothing is, and looking costs a comparison. */
   #untilMs = 0;
 
@@ -46,17 +48,20 @@ export class FailureMemory {
   /** The response this question failed with, from its header on; undefined if none is remembered. Valid until the next call. */
   find(query: Query, nowMs: number): Uint8Array | undefined {
     if (nowMs >= this.#untilMs) return undefined;
-    const slot = this.#slots[slotOf(query)];
-    if (slot === undefined || nowMs >= slot.untilMs || !isFor(slot, query)) return undefined;
-    return slot.message.subarray(0, slot.messageOctets);
+    const first = groupOf(query);
+    for (let place = first; place < first + SLOTS_A_GROUP; place++) {
+      const slot = this.#slots[place];
+      if (slot !== undefined && nowMs < slot.untilMs && isFor(slot, query)) {
+        return slot.message.subarray(0, slot.messageOctets);
+      }
+    }
+    return undefined;
   }
 
   /** Remembers the response octets[start, start + length), if it is not too long. */
   remember(query: Query, nowMs: number, octets: Uint8Array, start: number, length: number): void {
     if (length > MESSAGE_OCTETS) return;
-    const place = slotOf(query);
-    const slot = this.#slots[place] ?? new Slot();
-    this.#slots[place] = slot;
+    const slot = this.#slotFor(query);
     const again = isFor(slot, query) && nowMs < slot.untilMs + slot.lastsMs;
     slot.lastsMs = again ? Math.min(2 * slot.lastsMs, this.#limits.maxMs) : this.#limits.firstMs;
     slot.untilMs = nowMs + slot.lastsMs;
@@ -66,6 +71,20 @@ export class FailureMemory {
     slot.messageOctets = length;
     copyOctets(octets, start, slot.message, 0, length);
     this.#untilMs = Math.max(this.#untilMs, slot.untilMs);
+  }
+
+  /** The slot that holds the question, else one that is free, else the one that ends first. */
+  #slotFor(query: Query): Slot {
+    const first = groupOf(query);
+    let best = first;
+    for (let place = first; place < first + SLOTS_A_GROUP; place++) {
+      const slot = this.#slots[place];
+      if (slot !== undefined && isFor(slot, query)) return slot;
+      if ((slot?.untilMs ?? 0) < (this.#slots[best]?.untilMs ?? 0)) best = place;
+    }
+    const slot = this.#slots[best] ?? new Slot();
+    this.#slots[best] = slot;
+    return slot;
   }
 }
 
@@ -81,9 +100,9 @@ function isFor(slot: Slot, query: Query): boolean {
   );
 }
 
-/** FNV-1a over the question, its name in lower case. */
-function slotOf(query: Query): number {
+/** The first slot of its group: FNV-1a over the question, its name in lower case. */
+function groupOf(query: Query): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < query.questionOctets; i++) hash = Math.imul(hash ^ fold(query.question[i]!), 0x01000193);
-  return (hash ^ (hash >>> 16)) & (SLOTS - 1);
+  return ((hash ^ (hash >>> 16)) & (GROUPS - 1)) * SLOTS_A_GROUP;
 }

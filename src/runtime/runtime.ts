@@ -165,6 +165,11 @@ export interface TlsDialOptions {
   /** The authentication domain name: sent as SNI and matched against the SAN. Absent: the address is matched against the IP SANs. */
   readonly adn: string | undefined;
   readonly trust: TrustAnchors;
+  /**
+   * The host's clock is known to be behind: a certificate that is refused for its dates alone passes if checkLeaf and
+   * the name match. "Alone" is what the TLS library says, which may hide more: checkLeaf must compare a pin.
+   */
+  readonly datesWaived?: boolean;
   readonly alpn: readonly string[];
   /** A ticket from onSession of an earlier connection under the same policy. */
   readonly session: Uint8Array | undefined;
@@ -217,4 +222,6 @@ export interface Runtime {
   /** Parses each certificate once. @throws Error if one does not parse. */
   trustAnchors(pem: readonly string[]): TrustAnchors;
   localAddresses(): LocalAddress[];
+  /** Text that differs when an address or a default route of the host does. */
+  networkPath(): string;
 }

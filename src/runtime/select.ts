@@ -3,6 +3,7 @@
 import * as os from "node:os";
 import { systemClock, systemRandom } from "./clock.ts";
 import { loadLibc } from "./libc.ts";
+import { networkPath } from "./network-path.ts";
 import type { LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
 import { dialTls, trustAnchors } from "./tls-dial.ts";
@@ -27,6 +28,7 @@ export function selectRuntime(): Runtime {
     dialTls,
     trustAnchors,
     localAddresses,
+    networkPath,
   };
 }
 

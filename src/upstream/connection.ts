@@ -10,19 +10,19 @@
 
 import type { ByteStream, Clock, Random, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
 import { FrameReader } from "../wire/frame.ts";
-import { sameQuestion } from "../wire/name.ts";
 import { readUint16 } from "../wire/octets.ts";
-import { HEADER_OCTETS, OPCODE_MASK, QR, RCODE } from "../wire/protocol.ts";
+import { keepaliveMsOf } from "../wire/options.ts";
+import { HEADER_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
 import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-query.ts";
 import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
+import { answers } from "./matching.ts";
 
 /** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
 export interface ConnectionLimits {
   readonly dialMs: number;
-  readonly idleMs: number;
   /** Queries in flight, and given-up ones whose IDs are still in quarantine. */
   readonly maxTakenIds: number;
   readonly maxUnsentOctets: number;
@@ -37,6 +37,8 @@ export interface ConnectionOwner {
   onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void;
   /** The answer to this exchange came and is of no use. */
   onMalformed(exchange: Exchange, error: UpstreamError): void;
+  /** The server said for how many milliseconds it keeps an idle connection (RFC 7828). */
+  onKeepalive(ms: number): void;
   /** The connection is gone; `unanswered` are the owner's again. */
   onClosed(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void;
 }
@@ -46,6 +48,12 @@ export interface ConnectionParts {
   readonly random: Random;
   readonly limits: ConnectionLimits;
   readonly owner: ConnectionOwner;
+  /** A frame came that answers nothing that was asked. */
+  readonly onUnsolicited?: () => void;
+  /** Queries it takes in its whole life: servers there are that end a connection after so many. */
+  readonly maxQueries: number;
+  /** How long it may be idle, in milliseconds; asked when it becomes idle. */
+  readonly retireAfterMs: () => number;
   /** Starts the dialling; the two callbacks are for the TLS handshake, the handler for everything else. */
   readonly dial: (onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => ByteStream;
 }
@@ -53,6 +61,8 @@ export interface ConnectionParts {
 /** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
 const FIRST_ROOM_OCTETS = 1024;
 const NO_ROOM = new Uint8Array(0);
+const TRICKLE_MS = 100;
+const TRICKLE_OCTETS_A_MS = 1;
 
 export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
@@ -67,11 +77,22 @@ export class DotConnection implements Carrier {
   #lastWriteOctets = 0;
   #flushDue = false;
   #unsolicited = 0;
+  #framesSeen = 0;
+  /** Since when a message has begun and is not whole. */
+  #frameSinceMs = 0;
   #cancelDial: () => void;
   #cancelIdle: (() => void) | undefined;
+  #idleSinceMs: number;
+  /** Since when an answer is due: the first query after all were answered, or the last octets while some are not. */
+  #dueSinceMs = 0;
+  #sent = 0;
+  /** When the server had proved who it is: what was waiting for that is not counted as its answer's time. */
+  #readyMs = 0;
   /** Why we ended it, when we did. */
   #reason: UpstreamError | undefined;
 
+  /** Whether the server ended it, and not we. */
+  endedByServer = false;
   /** Answers received; a connection that answered and then ended is not at fault (RFC 7766, 6.2.4). */
   answered = 0;
   /** When octets last arrived, on the clock's nowMs. */
@@ -81,6 +102,7 @@ export class DotConnection implements Carrier {
     this.#parts = parts;
     this.#ids = new IdTable(parts.random);
     this.lastHeardMs = parts.clock.nowMs();
+    this.#idleSinceMs = this.lastHeardMs;
     this.#cancelDial = parts.clock.after(parts.limits.dialMs, () =>
       this.#fail(new UpstreamError("connect", `no connection within ${parts.limits.dialMs} ms`)),
     );
@@ -96,23 +118,59 @@ export class DotConnection implements Carrier {
     return this.#ids.inFlight;
   }
 
+  get dialling(): boolean {
+    return this.#state === "dialling";
+  }
+
   get ready(): boolean {
     return this.#state === "ready";
+  }
+
+  /** Whether the server ever proved who it is. */
+  get wasReady(): boolean {
+    return this.#readyMs > 0;
   }
 
   /** Whether it takes one more query. */
   get accepts(): boolean {
     if (this.#state !== "dialling" && this.#state !== "ready") return false;
+    if (this.#sent >= this.#parts.maxQueries) return false;
     const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
     return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#roomOctets < maxUnsentOctets;
   }
 
+  /** Queries in flight as a share of what it can carry at once. */
+  get load(): number {
+    return this.#ids.taken / this.#parts.limits.maxTakenIds;
+  }
+
+  /** How long nothing has been in flight on it, in milliseconds; 0 while something is. */
+  idleForMs(nowMs: number): number {
+    return this.#ids.inFlight > 0 ? 0 : nowMs - this.#idleSinceMs;
+  }
+
+  /** How long answers have been due and nothing at all was heard; 0 while none is due. Sends do not shorten it. */
+  silentForMs(nowMs: number): number {
+    return this.#state === "dialling" || this.#ids.inFlight === 0 ? 0 : nowMs - this.#dueSinceMs;
+  }
+
+  /**
+   * Whether a message comes so slowly that everything behind it on the connection waits for it: at less than an octet
+   * a millisecond for a tenth of a second. Servers send a message whole, or in records of many octets.
+   */
+  isTrickling(nowMs: number): boolean {
+    if (!this.#frames.midFrame) return false;
+    const elapsedMs = nowMs - this.#frameSinceMs;
+    return elapsedMs >= TRICKLE_MS && this.#frames.heldOctets < elapsedMs * TRICKLE_OCTETS_A_MS;
+  }
+
   /** Takes the exchange; only when `accepts`. */
   send(exchange: Exchange): void {
+    if (this.#ids.inFlight === 0) this.#dueSinceMs = exchange.sentMs;
+    this.#sent++;
     const id = this.#ids.take(exchange);
     exchange.carrier = this;
     exchange.upstreamId = id;
-    exchange.sentMs = this.#parts.clock.nowMs();
     this.#stopIdling();
     this.#reserve();
     this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, id, exchange.query);
@@ -176,7 +234,8 @@ export class DotConnection implements Carrier {
     }
     this.#cancelDial();
     this.#state = "ready";
-    this.lastHeardMs = this.#parts.clock.nowMs();
+    this.#heard();
+    this.#readyMs = this.lastHeardMs;
     this.#parts.owner.onReady(this, outcome);
     this.#flush();
     this.#afterSettling();
@@ -184,12 +243,21 @@ export class DotConnection implements Carrier {
 
   #onOctets(octets: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.lastHeardMs = this.#parts.clock.nowMs();
+    this.#heard();
+    const framesBefore = this.#framesSeen;
+    const wasMidFrame = this.#frames.midFrame;
     this.#frames.push(octets, this.#onFrame);
+    if (!wasMidFrame || this.#framesSeen > framesBefore) this.#frameSinceMs = this.lastHeardMs;
     this.#afterSettling();
   }
 
+  #heard(): void {
+    this.lastHeardMs = this.#parts.clock.nowMs();
+    this.#dueSinceMs = this.lastHeardMs;
+  }
+
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
+    this.#framesSeen++;
     if (length < HEADER_OCTETS) {
       this.#fail(new UpstreamError("closed", `it sent a frame of ${length} octets, which is no DNS message`));
       return false;
@@ -201,6 +269,7 @@ export class DotConnection implements Carrier {
     if (exchange === undefined || !answers(exchange, octets, start, layout)) {
       // The late answer to a query given up is expected; anything else answers nothing that was asked.
       if (exchange === undefined && this.#ids.endQuarantine(id)) return true;
+      this.#parts.onUnsolicited?.();
       if (++this.#unsolicited <= this.#parts.limits.maxUnsolicited) return true;
       this.#fail(new UpstreamError("closed", `it sent ${this.#unsolicited} frames that answer nothing that was asked`));
       return false;
@@ -209,7 +278,9 @@ export class DotConnection implements Carrier {
     if (wellFormed) {
       this.#ids.release(id);
       this.answered++;
+      exchange.tookMs = this.lastHeardMs - Math.max(exchange.sentMs, this.#readyMs);
       this.#parts.owner.onResponse(exchange, octets, start, layout);
+      this.#readKeepalive(octets, start, layout);
     } else {
       this.#ids.quarantine(id);
       this.#parts.owner.onMalformed(exchange, new UpstreamError("malformed", "its answer is malformed"));
@@ -217,12 +288,22 @@ export class DotConnection implements Carrier {
     return this.#state !== "closed";
   };
 
+  #readKeepalive(octets: Uint8Array, start: number, layout: ResponseLayout): void {
+    const keepaliveMs = keepaliveMsOf(octets, start, layout);
+    if (keepaliveMs < 0) return;
+    // RFC 7828, 3.4: 0 asks to close as soon as everything is answered.
+    if (keepaliveMs === 0) this.retire();
+    else this.#parts.owner.onKeepalive(keepaliveMs);
+  }
+
   /** Nothing in flight: a retiring connection ends, a ready one ends after a while (idle ones die unnoticed). */
   #afterSettling(): void {
     if (this.#ids.inFlight > 0 || this.#roomOctets > 0) return;
+    if (this.#cancelIdle === undefined) this.#idleSinceMs = this.#parts.clock.nowMs();
     if (this.#state === "retiring") this.#fail(new UpstreamError("closed", "closed by fdns"));
+    else if (this.#state === "ready" && this.#sent >= this.#parts.maxQueries) this.retire();
     else if (this.#state === "ready" && this.#cancelIdle === undefined) {
-      this.#cancelIdle = this.#parts.clock.after(this.#parts.limits.idleMs, () => {
+      this.#cancelIdle = this.#parts.clock.after(this.#parts.retireAfterMs(), () => {
         this.#fail(new UpstreamError("closed", "idle"));
       });
     }
@@ -244,6 +325,7 @@ export class DotConnection implements Carrier {
   #onClose(cause: Error | undefined): void {
     if (this.#state === "closed") return;
     const authenticated = this.#state !== "dialling";
+    this.endedByServer = true;
     if (authenticated) {
       this.#finish(
         new UpstreamError("closed", cause === undefined ? "it closed the connection" : describeFailure(cause)),
@@ -264,16 +346,4 @@ export class DotConnection implements Carrier {
     for (const exchange of unanswered) exchange.carrier = undefined;
     this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);
   }
-}
-
-/** Whether the octets are a response to what was asked: QR, a standard query, and the question itself. */
-function answers(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
-  const flags = octets[start + 2]!;
-  if ((flags & QR) === 0 || (flags & OPCODE_MASK) !== 0) return false;
-  const { question, questionOctets } = exchange.query;
-  if (layout.questionOctets === questionOctets) {
-    return sameQuestion(octets, start + HEADER_OCTETS, question, 0, questionOctets);
-  }
-  // Servers that could not read or would not serve the query answer with a bare header.
-  return layout.questionOctets === 0 && layout.rcode !== RCODE.NOERROR && layout.bodyOctets === HEADER_OCTETS;
 }

@@ -1,43 +1,29 @@
 /**
- * One upstream: its addresses, its connections, the ticket for the next handshake, and whether it can be relied on.
+ * One upstream: whether it can be relied on, who waits for a connection, and what becomes of the queries given to it.
  * It never chooses for a query; the set of upstreams does (upstream-set.ts).
  */
 
 import type { UpstreamAddress } from "../config/config.ts";
-import type { Log } from "../observe/log.ts";
-import type {
-  ByteStream,
-  Clock,
-  Random,
-  StreamHandler,
-  TlsDialOptions,
-  TlsOutcome,
-  TrustAnchors,
-} from "../runtime/runtime.ts";
+import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { ALPN_DOT, checkLeaf } from "./authentication.ts";
-import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
-import { type Carrier, Exchange, UpstreamError } from "./exchange.ts";
+import type { ConnectionOwner, DotConnection } from "./connection.ts";
+import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
+import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
+import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
+import { Health, type HealthLimits } from "./health.ts";
+import { Probe } from "./probe.ts";
+import { ResponseTimes } from "./response-times.ts";
 
 /** Finds the addresses of a host name; calls back once, with at least one address or an error. */
 export type LookUp = (hostName: string, done: (found: readonly string[] | UpstreamError) => void) => void;
 
-export interface ServerLimits {
-  readonly connection: ConnectionLimits;
-  readonly maxConnections: number;
-  /** How long a failed dial is remembered, so that a burst of queries makes one dial and not a storm. */
-  readonly redialMs: number;
-  /** How long a failing server is passed over while another is healthy: doubled with each failure, from min to max. */
-  readonly minBackOffMs: number;
-  readonly maxBackOffMs: number;
+export interface ServerLimits extends PoolLimits {
+  readonly health: HealthLimits;
+  /** Queries that may wait for a connection. */
+  readonly maxWaiting: number;
 }
 
-export interface ServerParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly trust: TrustAnchors;
-  readonly dialTls: (options: TlsDialOptions) => ByteStream;
+export interface ServerParts extends PoolParts {
   readonly lookUp: LookUp;
   readonly limits: ServerLimits;
 }
@@ -51,264 +37,273 @@ export interface ServerOwner {
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void;
 }
 
-/** A question of fdns' own, the root's name servers, whose answer shows that a failing server works again. */
-class Probe extends Exchange {
-  constructor() {
-    super();
-    const rootNsIn = [0, 0, 2, 0, 1];
-    this.query.question.set(rootNsIn);
-    this.query.questionOctets = rootNsIn.length;
-    this.query.rd = true;
-  }
-  override onResponse(): void {}
-  override onFailure(): void {}
-}
-
 export class DotServer implements ConnectionOwner, Carrier {
   readonly identity: UpstreamAddress;
+  readonly counters = new UpstreamCounters();
+  readonly times = new ResponseTimes();
   readonly #parts: ServerParts;
   readonly #owner: ServerOwner;
-  readonly #connections: DotConnection[] = [];
-  /** Waiting for the addresses of the host name. */
-  readonly #awaitingAddresses = new Set<Exchange>();
-  #addresses: readonly string[];
-  #lookingUp = false;
-  /** The address to dial, and how many were dialled in vain since one last worked. */
-  #address = 0;
-  #addressesFailed = 0;
-  #session: Uint8Array | undefined;
-  /** Failures since the last answer; 0 is healthy. */
-  #failures = 0;
-  #failure: UpstreamError | undefined;
-  #failedAtMs = 0;
-  #probeAtMs = 0;
+  readonly #health: Health;
+  readonly #pool: ConnectionPool;
+  /** Waiting for the addresses of the host name, or for room on a connection, in the order they came. */
+  readonly #waiting = new Set<Exchange>();
   readonly #probe = new Probe();
+  #lookingUp = false;
+  /** Whether the log was told that it fails. */
+  #told = false;
   #closed = false;
 
   constructor(identity: UpstreamAddress, parts: ServerParts, owner: ServerOwner) {
     this.identity = identity;
     this.#parts = parts;
     this.#owner = owner;
-    this.#addresses = identity.addresses;
+    this.#health = new Health(parts.clock, parts.random, parts.limits.health);
+    this.#pool = new ConnectionPool(identity, parts, this.counters, this);
   }
 
   get healthy(): boolean {
-    return this.#failures === 0;
+    return this.#health.healthy;
+  }
+
+  get inFlight(): number {
+    return this.#waiting.size + this.#pool.inFlight;
+  }
+
+  /** What it is like now, for the observer. */
+  gauges(): UpstreamGauges {
+    const { book } = this.#pool;
+    return {
+      inFlight: this.inFlight,
+      connections: this.#pool.size,
+      breakers: book.families.map((family) => ({
+        family,
+        state: this.healthy && book.failing(family) ? "open" : this.#health.state,
+      })),
+      answerMs: this.times.meanMs || undefined,
+      idleHorizonMs: this.#pool.idleHorizonMs,
+      certificateNotAfterMs: this.#pool.leaf?.notAfterMs,
+    };
   }
 
   /** Dials, so that the next query finds a connection, or the log says why there is none. */
   warm(): void {
-    if (this.#connections.length > 0 || this.#lookingUp) return;
-    if (this.#addresses.length === 0) this.#lookUpAddresses();
-    else this.#dial();
+    if (this.#pool.size > 0) return;
+    if (this.#pool.book.isEmpty) this.#lookUpAddresses();
+    else this.#pool.dial();
   }
 
   /** Asks a failing server something of our own once its back-off is over: no client's query is at stake. */
   probeIfDue(): void {
-    const nowMs = this.#parts.clock.nowMs();
-    if (this.healthy || nowMs < this.#probeAtMs) return;
-    const { carrier } = this.#probe;
-    if (carrier === undefined) {
-      this.#probeAtMs = nowMs + this.#backOffMs();
-      this.send(this.#probe);
-    } else if (carrier instanceof DotConnection && carrier.ready) {
-      // Any answer would have made the server healthy: nobody is there. (A look-up or a handshake has its own bound.)
-      carrier.cancel(this.#probe);
-      this.#endSilent(carrier);
-    }
+    // One at a time: a failure may have been noted elsewhere while it is still on its way.
+    if (this.#probe.carrier === undefined && this.#health.takeProbe()) this.send(this.#probe);
   }
 
   /** Takes the exchange; the owner hears what becomes of it, possibly before this returns. */
   send(exchange: Exchange): void {
-    const connection =
-      this.#connections.find((one) => one.ready && one.accepts) ?? this.#connections.find((one) => one.accepts);
+    this.counters.add(COUNTER.ATTEMPTS);
+    exchange.sentMs = this.#parts.clock.nowMs();
+    this.#place(exchange);
+  }
+
+  #place(exchange: Exchange): void {
+    const connection = this.#pool.choose();
+    const remembered = this.#health.remembered;
     if (connection !== undefined) {
-      connection.send(exchange);
-    } else if (this.#connections.length >= this.#parts.limits.maxConnections) {
-      this.#attemptFailed(exchange, new UpstreamError("overloaded", "too many queries in flight"));
-    } else if (this.#justFailed()) {
-      this.#attemptFailed(exchange, this.#failure!);
-    } else if (this.#addresses.length === 0) {
+      this.#give(connection, exchange);
+    } else if (remembered !== undefined && exchange !== this.#probe) {
+      this.#failed(exchange, remembered);
+    } else if (this.#pool.mayDial) {
+      this.#give(this.#pool.dial(), exchange);
+    } else if (this.#waiting.size < this.#parts.limits.maxWaiting) {
       exchange.carrier = this;
-      this.#awaitingAddresses.add(exchange);
-      this.#lookUpAddresses();
+      this.#waiting.add(exchange);
+      if (this.#pool.book.isEmpty) this.#lookUpAddresses();
     } else {
-      this.#dial().send(exchange);
+      this.#failed(exchange, new UpstreamError("overloaded", "too many queries in flight"));
     }
+  }
+
+  #give(connection: DotConnection, exchange: Exchange): void {
+    if (connection.answered > 0) this.counters.add(COUNTER.REUSES);
+    connection.send(exchange);
+    this.#pool.relieve(connection);
   }
 
   cancel(exchange: Exchange): void {
     exchange.carrier = undefined;
-    this.#awaitingAddresses.delete(exchange);
+    this.#waiting.delete(exchange);
+  }
+
+  /** Ends connections on which answers have been due for too long while nothing at all was heard. */
+  watch(nowMs: number): void {
+    this.#pool.endStuck(
+      nowMs,
+      this.times.p95Ms,
+      (quiet) => this.#check(quiet, nowMs),
+      // The connection may be all that is dead: a probe has to tell before the server is called failing.
+      (error) => this.#health.suspected(error),
+    );
+  }
+
+  /** One slow name alone looks like a dead connection; a question of our own on it tells them apart. */
+  #check(connection: DotConnection, nowMs: number): void {
+    if (this.#probe.carrier === connection) return;
+    const probe = new Probe();
+    probe.sentMs = nowMs;
+    this.counters.add(COUNTER.ATTEMPTS);
+    connection.send(probe);
+  }
+
+  /** Makes no connection any more; ends every one with `error`. Nothing of the set's is in flight any more. */
+  close(error: UpstreamError): void {
+    this.#closed = true;
+    this.#takeBackProbe();
+    this.#pool.abortAll(error);
   }
 
   /**
-   * An exchange of this server's was given up. If nothing at all was heard on its connection since it was sent, the
-   * connection is dead: a name that is slow to resolve leaves others answered, a lost path leaves none. An exchange
-   * that was sent again shows nothing: it may have been on this connection, which may still be dialling, for a moment.
+   * The way to the server may have changed, or the clock: connections of before end once they are answered, or fall
+   * silent, and failures of before are not held against it.
    */
-  onTimeout(exchange: Exchange): void {
-    const carrier = exchange.carrier;
-    carrier?.cancel(exchange);
-    if (!(carrier instanceof DotConnection)) return;
-    if (exchange.resends > 0 || carrier.lastHeardMs >= exchange.sentMs) return;
-    this.#endSilent(carrier);
-  }
-
-  #endSilent(connection: DotConnection): void {
-    const error = new UpstreamError("timeout", "no answer, and nothing heard on the connection");
-    this.#markFailed(error);
-    connection.abort(error);
-  }
-
-  /** Makes no connection any more; ends every one once it is idle, or at once with `error`. */
-  close(error?: UpstreamError): void {
-    this.#closed = true;
-    this.#probe.carrier?.cancel(this.#probe);
-    for (const connection of [...this.#connections]) {
-      if (error === undefined) connection.retire();
-      else connection.abort(error);
-    }
+  renew(): void {
+    this.#health.retryNow();
+    this.#pool.retireAll();
   }
 
   onReady(_connection: DotConnection, outcome: TlsOutcome): void {
-    this.#addressesFailed = 0;
+    this.counters.handshake(outcome.resumed);
     this.#parts.log.debug(`upstream ${this.identity.text}: connected`, {
       upstream: this.identity.text,
-      address: this.#addresses[this.#address],
+      address: this.#pool.book.last,
       protocol: outcome.protocol,
       cipher: outcome.cipher,
       alpn: outcome.alpn ?? "none",
       resumed: outcome.resumed ?? "unknown",
     });
+    this.#serveWaiting();
   }
 
   onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void {
+    this.counters.answered(exchange.tookMs);
+    this.#pool.heard();
     if (!this.healthy) this.#markWorking();
-    if (exchange !== this.#probe) this.#owner.onResponse(exchange, this, octets, start, layout);
+    if (!(exchange instanceof Probe)) {
+      this.times.record(exchange.tookMs);
+      this.#owner.onResponse(exchange, this, octets, start, layout);
+    }
+    if (this.#waiting.size > 0) this.#serveWaiting();
   }
 
   onMalformed(exchange: Exchange, error: UpstreamError): void {
-    if (exchange === this.#probe) this.#markFailed(error);
-    else this.#attemptFailed(exchange, error);
+    this.#failed(exchange, error);
+  }
+
+  onKeepalive(ms: number): void {
+    this.#pool.announced(ms);
   }
 
   onClosed(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void {
-    this.#connections.splice(this.#connections.indexOf(connection), 1);
+    this.#pool.remove(connection, unanswered.length);
     if (this.#closed && unanswered.length === 0) return;
-    if (error.code === "connect" || error.code === "authentication") {
-      this.#onDialFailed(error, unanswered);
-    } else if (connection.answered > 0 || error.code === "timeout") {
-      for (const exchange of unanswered) {
-        if (exchange !== this.#probe) this.#owner.onInterrupted(exchange, this, error);
-      }
-    } else if (unanswered.length > 0) {
-      this.#markFailed(error);
-      for (const exchange of unanswered) this.#attemptFailed(exchange, error);
+    if (error.code === "connect" || error.code === "authentication") this.#onDialFailed(error, unanswered);
+    else this.#onEnded(connection, error, unanswered);
+    this.#serveWaiting();
+  }
+
+  /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
+  #onEnded(connection: DotConnection, error: UpstreamError, unanswered: readonly Exchange[]): void {
+    const worked = connection.answered > 0 || error.code === "timeout";
+    if (!worked && unanswered.length > 0) this.#markFailed(error);
+    for (const exchange of unanswered) {
+      if (worked) this.#interrupted(exchange, error);
+      else this.#failed(exchange, error);
     }
   }
 
-  #dial(): DotConnection {
-    const { clock, random, limits } = this.#parts;
-    const connection = new DotConnection({
-      clock,
-      random,
-      limits: limits.connection,
-      owner: this,
-      dial: (onSecure, handler) => this.#dialTls(onSecure, handler),
-    });
-    this.#connections.push(connection);
-    return connection;
-  }
-
-  #dialTls(onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler): ByteStream {
-    const { adn, port, spkiPins } = this.identity;
-    const session = this.#session;
-    this.#session = undefined; // a ticket is used once (RFC 8446, C.4), and a bad one not twice
-    return this.#parts.dialTls({
-      address: { host: this.#addresses[this.#address]!, port },
-      adn,
-      trust: this.#parts.trust,
-      alpn: [ALPN_DOT],
-      session,
-      checkLeaf: (leaf) => checkLeaf(adn, spkiPins, leaf),
-      onSession: (ticket) => {
-        this.#session = ticket;
-      },
-      onSecure,
-      handler,
-    });
-  }
-
-  /** The next address is tried for those who wait, until every one has failed. */
-  #onDialFailed(error: UpstreamError, unanswered: Exchange[]): void {
-    this.#addressesFailed++;
-    if (this.#addressesFailed < this.#addresses.length) {
-      this.#address = (this.#address + 1) % this.#addresses.length;
-      const connection = this.#dial();
-      for (const exchange of unanswered) connection.send(exchange);
+  #onDialFailed(error: UpstreamError, unanswered: readonly Exchange[]): void {
+    this.counters.add(COUNTER.DIAL_FAILURES);
+    if (this.#pool.isReady) {
+      // It works, and takes no further connection for now: there will be room on those it took.
+      for (const exchange of unanswered) this.#interrupted(exchange, error);
       return;
     }
-    this.#addressesFailed = 0;
-    this.#address = 0;
     // A host name may have moved: it is looked up again.
-    if (this.identity.hostName !== undefined) this.#addresses = [];
+    if (this.identity.hostName !== undefined) this.#pool.book.replace([]);
     this.#markFailed(error);
-    for (const exchange of unanswered) this.#attemptFailed(exchange, error);
+    for (const exchange of unanswered) this.#failed(exchange, error);
+    this.#failWaiting(error);
   }
 
   #lookUpAddresses(): void {
-    if (this.#lookingUp) return;
+    if (this.#lookingUp || this.#closed) return;
     this.#lookingUp = true;
     this.#parts.lookUp(this.identity.hostName!, (found) => {
       this.#lookingUp = false;
-      const waiting = [...this.#awaitingAddresses];
-      this.#awaitingAddresses.clear();
-      if (this.#closed && waiting.length === 0) return;
+      if (this.#closed && this.#waiting.size === 0) return;
       if (found instanceof UpstreamError) {
         this.#markFailed(found);
-        for (const exchange of waiting) this.#attemptFailed(exchange, found);
+        this.#failWaiting(found);
         return;
       }
-      this.#addresses = found;
-      this.#address = 0;
-      if (waiting.length === 0) this.warm();
-      for (const exchange of waiting) this.send(exchange);
+      this.#pool.book.replace(found);
+      if (this.#waiting.size === 0) this.warm();
+      else this.#serveWaiting();
     });
   }
 
-  #attemptFailed(exchange: Exchange, error: UpstreamError): void {
-    if (exchange !== this.#probe) this.#owner.onAttemptFailed(exchange, error);
-  }
-
-  #justFailed(): boolean {
-    const remembered = this.#failure?.code !== "timeout";
-    return (
-      this.#failures > 0 && remembered && this.#parts.clock.nowMs() - this.#failedAtMs < this.#parts.limits.redialMs
-    );
-  }
-
-  #backOffMs(): number {
-    const { minBackOffMs, maxBackOffMs } = this.#parts.limits;
-    return Math.min(maxBackOffMs, minBackOffMs * 2 ** Math.min(this.#failures - 1, 16));
-  }
-
-  #markFailed(error: UpstreamError): void {
-    const isNews = this.#failures === 0 || this.#failure?.message !== error.message;
-    this.#failures++;
-    this.#failure = error;
-    this.#failedAtMs = this.#parts.clock.nowMs();
-    this.#probeAtMs = this.#failedAtMs + this.#backOffMs();
-    if (isNews) {
-      const { text } = this.identity;
-      this.#parts.log.warn(`upstream ${text}: ${error.message}`, { upstream: text, code: error.code });
+  /** Gives those who wait to connections, as far as there is room. */
+  #serveWaiting(): void {
+    for (const exchange of this.#waiting) {
+      if (this.#pool.choose() === undefined && !this.#pool.mayDial) return;
+      // Choosing may have ended an idle connection, and that served who waits already.
+      if (!this.#waiting.has(exchange)) continue;
+      this.cancel(exchange);
+      this.#place(exchange);
     }
   }
 
+  #failWaiting(error: UpstreamError): void {
+    for (const exchange of [...this.#waiting]) {
+      if (!this.#waiting.has(exchange)) continue;
+      this.cancel(exchange);
+      this.#failed(exchange, error);
+    }
+  }
+
+  #failed(exchange: Exchange, error: UpstreamError): void {
+    this.counters.failed(error.code);
+    if (exchange === this.#probe) this.#markFailed(error);
+    else if (!(exchange instanceof Probe)) this.#owner.onAttemptFailed(exchange, error);
+  }
+
+  #interrupted(exchange: Exchange, error: UpstreamError): void {
+    if (exchange instanceof Probe) {
+      this.#failed(exchange, error);
+      return;
+    }
+    this.counters.add(COUNTER.ABANDONED);
+    this.#owner.onInterrupted(exchange, this, error);
+  }
+
+  #takeBackProbe(): void {
+    if (this.#probe.carrier === undefined) return;
+    this.#probe.carrier.cancel(this.#probe);
+    this.counters.add(COUNTER.ABANDONED);
+  }
+
+  #markFailed(error: UpstreamError): void {
+    const isNews = this.#health.failed(error);
+    if (this.#told && !isNews) return;
+    this.#told = true;
+    const { text } = this.identity;
+    this.#parts.log.warn(`upstream ${text}: ${error.message}`, { upstream: text, code: error.code });
+  }
+
   #markWorking(): void {
-    this.#probe.carrier?.cancel(this.#probe);
-    this.#failures = 0;
-    this.#failure = undefined;
+    this.#health.worked();
+    this.#takeBackProbe();
+    if (!this.#told) return;
+    this.#told = false;
     this.#parts.log.info(`upstream ${this.identity.text}: works again`, { upstream: this.identity.text });
   }
 }

@@ -44,14 +44,24 @@ export abstract class Exchange {
   readonly query = new Query();
   /** When the client gives up, on the clock's nowMs. */
   deadlineMs = 0;
+  /** Until when it waits for this host to have a way to any upstream; 0 while it need not. */
+  heldUntilMs = 0;
   /** When the attempt now under way is given up. */
   attemptEndsMs = 0;
-  /** When it was last written to a connection. */
+  /** When it was given to its server, on the clock's nowMs. */
   sentMs = 0;
+  /** How long the server took to answer it, from the writing, in milliseconds. */
+  tookMs = 0;
   /** Servers of the set that were tried, in no order. */
   readonly triedServers: unknown[] = [];
+  /** The server that has it now, or had it last. */
+  server: unknown = undefined;
+  /** The same question on its way to a second server, because the first is late. */
+  hedge: Exchange | undefined = undefined;
   /** How often it was sent once more because a connection died under it. */
   resends = 0;
+  /** Whether a server answered SERVFAIL or REFUSED and another was asked for that. */
+  secondOpinion = false;
   /** The connection that carries it, and under which ID. */
   carrier: Carrier | undefined = undefined;
   upstreamId = 0;
@@ -62,6 +72,10 @@ export abstract class Exchange {
     this.sentMs = 0;
     this.triedServers.length = 0;
     this.resends = 0;
+    this.secondOpinion = false;
+    this.heldUntilMs = 0;
+    this.server = undefined;
+    this.hedge = undefined;
     this.carrier = undefined;
   }
 

@@ -89,6 +89,9 @@ export function askOnce(
       clock,
       random: parts.random,
       limits: parts.limits,
+      // Not 1: the connection would end with the answer, before the ticket that may follow it.
+      maxQueries: Number.POSITIVE_INFINITY,
+      retireAfterMs: () => parts.answerBoundMs,
       owner: {
         onReady(_connection, outcome) {
           tls = outcome;
@@ -98,6 +101,7 @@ export function askOnce(
             close();
           });
         },
+        onKeepalive() {},
         onResponse(_exchange, octets, start) {
           const answerMs = clock.nowMs() - secureMs;
           cancelBound();

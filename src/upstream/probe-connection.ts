@@ -44,13 +44,16 @@ export class ProbeConnection {
     this.#connection = new DotConnection({
       clock: parts.clock,
       random: parts.random,
-      limits: { ...parts.limits, idleMs: keptMs },
+      limits: parts.limits,
+      maxQueries: Number.POSITIVE_INFINITY,
+      retireAfterMs: () => keptMs,
       owner: {
         onReady: () => {
           this.#readyMs = parts.clock.nowMs();
         },
         onResponse: (exchange, octets, start) => this.#onResponse(exchange, octets, start),
         onMalformed: (exchange, error) => this.#settle(exchange, error),
+        onKeepalive: () => {},
         onClosed: (_connection, error) => this.#onClosed(error),
       },
       dial: (onSecure, handler) =>

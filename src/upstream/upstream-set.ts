@@ -1,38 +1,60 @@
 /**
- * All upstreams: which one a query goes to, and where it goes next when that one fails. A query fails only when every
- * upstream has failed it, or its time is over.
+ * All upstreams: which one a query goes to, and where it goes next when that one fails or is late. A query fails only
+ * when every upstream has failed it, or its time is over.
  */
 
-import type { UpstreamAddress } from "../config/config.ts";
+import type { Strategy, UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
+import { extendedErrorOf } from "../wire/options.ts";
 import { RCODE } from "../wire/protocol.ts";
 import type { ResponseLayout } from "../wire/response.ts";
+import { type Choice, choiceOf } from "./choice.ts";
+import { COUNTER } from "./counters.ts";
 import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
+import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
 
 export interface SetLimits {
-  /** How long one server may take while another could still be asked. */
+  readonly strategy: Strategy;
+  /** How long one server may take while another could still be asked: at least, and at most. */
+  readonly minAttemptMs: number;
   readonly attemptMs: number;
   /** How often a query is sent once more because connections that worked died under it. */
   readonly maxResends: number;
 }
 
 /** How far past its time a query may be noticed; the price of one timer for all of them. */
-const SWEEP_MS = 50;
+const SWEEP_MS = 20;
+/** How long a query waits for the host to have a way out again, and how often it is tried. */
+const HOLD_MS = 2000;
+const HOLD_RETRY_MS = 100;
+const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
+/** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
+const ATTEMPT_P95S = 8;
+
+/**
+ * Extended DNS Errors that are the name's or a policy's fault (RFC 8914, 4): another server would say the same, or
+ * should not be asked to say otherwise. 1, 2, 5 to 12: DNSSEC; 15 to 18: blocked, censored, filtered, prohibited.
+ */
+const FINAL_ERRORS: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17, 18]);
 
 export class UpstreamSet implements ServerOwner {
-  readonly #servers: readonly DotServer[];
+  readonly servers: readonly DotServer[];
   readonly #clock: Clock;
   readonly #limits: SetLimits;
+  readonly #choose: Choice;
   readonly #inFlight = new Set<Exchange>();
+  readonly #spareHedges: Hedge[] = [];
+  readonly #budget = new HedgeBudget();
   #sweepDue = false;
   #onIdle: (() => void) | undefined;
 
-  /** The order of `identities` is the order of preference. */
+  /** With the strategy "ordered", the order of `identities` is the order of preference. */
   constructor(identities: readonly UpstreamAddress[], parts: ServerParts, limits: SetLimits) {
-    this.#servers = identities.map((identity) => new DotServer(identity, parts, this));
+    this.servers = identities.map((identity) => new DotServer(identity, parts, this));
     this.#clock = parts.clock;
     this.#limits = limits;
+    this.#choose = choiceOf(limits.strategy);
   }
 
   get inFlight(): number {
@@ -41,12 +63,18 @@ export class UpstreamSet implements ServerOwner {
 
   /** Connects to every upstream, so that the first query finds a connection and a wrong one is said at the start. */
   warm(): void {
-    for (const server of this.#servers) server.warm();
+    for (const server of this.servers) server.warm();
+  }
+
+  /** The way to the upstreams may have changed: old connections take no new query. */
+  renew(): void {
+    for (const server of this.servers) server.renew();
   }
 
   /** Asks the exchange's query. Its onResponse or onFailure is called once, possibly before this returns. */
   ask(exchange: Exchange): void {
     this.#inFlight.add(exchange);
+    this.#budget.earn();
     this.#scheduleSweep();
     this.#tryNext(exchange, undefined);
   }
@@ -63,66 +91,101 @@ export class UpstreamSet implements ServerOwner {
       });
     }
     const error = new UpstreamError("stopping", "fdns is stopping");
-    for (const exchange of [...this.#inFlight]) {
-      exchange.carrier?.cancel(exchange);
-      this.#fail(exchange, error);
-    }
-    for (const server of this.#servers) server.close(error);
+    for (const exchange of [...this.#inFlight]) this.#fail(exchange, error);
+    for (const server of this.servers) server.close(error);
   }
 
   onResponse(exchange: Exchange, server: DotServer, octets: Uint8Array, start: number, layout: ResponseLayout): void {
-    const { rcode } = layout;
-    if (isComplaint(rcode)) {
-      this.onAttemptFailed(exchange, new UpstreamError("malformed", `it answered fdns' query with RCODE ${rcode}`));
-      return;
+    if (isComplaint(layout.rcode)) {
+      this.onAttemptFailed(
+        exchange,
+        new UpstreamError("malformed", `it answered fdns' query with RCODE ${layout.rcode}`),
+      );
+    } else if (exchange instanceof Hedge) {
+      this.#onHedgeResponse(exchange, server, octets, start, layout);
+    } else if (this.#isWorthAnother(exchange, octets, start, layout)) {
+      exchange.secondOpinion = true;
+      // The hedge that is on its way is the other opinion.
+      if (exchange.hedge === undefined) this.#tryNext(exchange, undefined);
+    } else {
+      this.#settled(exchange);
+      exchange.onResponse(octets, start, layout);
     }
-    if ((rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED) && this.#healthyUntried(exchange, server) !== undefined) {
-      this.#tryNext(exchange, undefined);
-      return;
-    }
-    this.#settled(exchange);
-    exchange.onResponse(octets, start, layout);
   }
 
   onAttemptFailed(exchange: Exchange, error: UpstreamError): void {
-    this.#tryNext(exchange, error);
+    if (exchange instanceof Hedge) this.#endHedge(exchange, error);
+    // While a second server has the question too, its answer is waited for.
+    else if (exchange.hedge === undefined) this.#tryNext(exchange, error);
   }
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
-    const again = error.code !== "timeout" || this.#healthyUntried(exchange, server) === undefined;
-    if (again && error.code !== "stopping" && exchange.resends < this.#limits.maxResends) {
-      exchange.resends++;
-      server.send(exchange);
-    } else {
-      this.#tryNext(exchange, error);
+    const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
+    if (first.carrier !== undefined || first.hedge !== undefined) return;
+    // A connection that died says little of its server, so that one may be asked once more.
+    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
+    if (elsewhere || first.resends >= this.#limits.maxResends) {
+      this.#tryNext(first, error);
+      return;
     }
+    first.resends++;
+    first.server = server;
+    server.counters.add(COUNTER.RESENDS);
+    server.send(first);
   }
 
   /** Sends it to the best server that was not tried; `error` is what the last one died of. */
   #tryNext(exchange: Exchange, error: UpstreamError | undefined): void {
-    const server = this.#pick(exchange);
+    const healthy = this.#healthyUntried(exchange);
+    const server = healthy.length > 0 ? this.#choose(healthy, exchange.query) : this.#untried(exchange)[0];
+    if (server === undefined && isOfThisHost(error) && this.#hold(exchange)) return;
     if (server === undefined || error?.code === "stopping") {
       this.#fail(exchange, error ?? new UpstreamError("overloaded", "no upstream is left to ask"));
       return;
     }
-    exchange.triedServers.push(server);
-    const isLast = exchange.triedServers.length === this.#servers.length;
-    exchange.attemptEndsMs = isLast
-      ? exchange.deadlineMs
-      : Math.min(exchange.deadlineMs, this.#clock.nowMs() + this.#limits.attemptMs);
+    this.#begin(exchange, exchange, server);
     server.send(exchange);
   }
 
-  /** The first healthy server in order of preference, while the failing ones are probed; else the first at all. */
-  #pick(exchange: Exchange): DotServer | undefined {
-    const untried = this.#servers.filter((one) => !exchange.triedServers.includes(one));
-    const healthy = untried.find((one) => one.healthy);
-    if (healthy !== undefined) for (const server of untried) server.probeIfDue();
-    return healthy ?? untried[0];
+  /**
+   * This host has no way to any upstream at the moment, as while its address changes: the query waits a little for
+   * one, and all upstreams are tried again. Returns whether it does.
+   */
+  #hold(exchange: Exchange): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (exchange.heldUntilMs === 0) exchange.heldUntilMs = Math.min(exchange.deadlineMs, nowMs + HOLD_MS);
+    if (nowMs >= exchange.heldUntilMs) return false;
+    exchange.triedServers.length = 0;
+    exchange.attemptEndsMs = Math.min(exchange.heldUntilMs, nowMs + HOLD_RETRY_MS);
+    return true;
   }
 
-  #healthyUntried(exchange: Exchange, except: DotServer): DotServer | undefined {
-    return this.#servers.find((one) => one !== except && one.healthy && !exchange.triedServers.includes(one));
+  /** Notes that `exchange` goes to `server`, on behalf of `first`, and how long it may take. */
+  #begin(exchange: Exchange, first: Exchange, server: DotServer): void {
+    first.triedServers.push(server);
+    exchange.server = server;
+    first.attemptEndsMs = Math.min(first.deadlineMs, this.#clock.nowMs() + this.#attemptMs(server));
+  }
+
+  #attemptMs(server: DotServer): number {
+    const { minAttemptMs, attemptMs } = this.#limits;
+    const { p95Ms } = server.times;
+    return p95Ms === 0 ? attemptMs : Math.min(attemptMs, Math.max(minAttemptMs, ATTEMPT_P95S * p95Ms));
+  }
+
+  /** SERVFAIL and REFUSED are worth one more server, unless they say that the name or a policy is to blame. */
+  #isWorthAnother(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
+    if (!isServersError(layout.rcode) || exchange.secondOpinion) return false;
+    if (FINAL_ERRORS.has(extendedErrorOf(octets, start, layout))) return false;
+    return exchange.hedge?.carrier !== undefined || this.#healthyUntried(exchange).length > 0;
+  }
+
+  #untried(exchange: Exchange): DotServer[] {
+    return this.servers.filter((one) => !exchange.triedServers.includes(one));
+  }
+
+  #healthyUntried(exchange: Exchange): DotServer[] {
+    return this.#untried(exchange).filter((one) => one.healthy);
   }
 
   #scheduleSweep(): void {
@@ -136,25 +199,121 @@ export class UpstreamSet implements ServerOwner {
   }
 
   #sweep(nowMs: number): void {
+    for (const server of this.servers) {
+      server.watch(nowMs);
+      server.probeIfDue();
+    }
     for (const exchange of this.#inFlight) {
-      if (exchange.attemptEndsMs > nowMs) continue;
-      const server = exchange.triedServers.at(-1) as DotServer | undefined;
-      server?.onTimeout(exchange);
-      const error = new UpstreamError("timeout", "no answer in time");
-      if (exchange.deadlineMs <= nowMs) this.#fail(exchange, error);
-      else this.#tryNext(exchange, error);
+      if (exchange.attemptEndsMs <= nowMs) this.#onTimeout(exchange, nowMs);
+      else if (exchange.hedge === undefined) this.#hedgeIfLate(exchange, nowMs);
     }
   }
 
+  /** The name is slow, or the server: its connection, and everyone else's answers on it, are left alone. */
+  #onTimeout(exchange: Exchange, nowMs: number): void {
+    const error = new UpstreamError("timeout", "no answer in time");
+    if (exchange.deadlineMs <= nowMs) {
+      this.#fail(exchange, error);
+      return;
+    }
+    const isHeld = exchange.carrier === undefined && exchange.hedge === undefined;
+    if (isHeld || this.#healthyUntried(exchange).length > 0) {
+      this.#withdraw(exchange, error);
+      this.#tryNext(exchange, error);
+      return;
+    }
+    // Nobody is left who is known to answer: what was asked may still come, while one that failed is tried as well.
+    exchange.attemptEndsMs = exchange.deadlineMs;
+    const [failing] = this.#untried(exchange);
+    if (failing !== undefined && exchange.hedge === undefined) this.#askToo(exchange, failing);
+  }
+
+  #hedgeIfLate(exchange: Exchange, nowMs: number): void {
+    const server = exchange.server as DotServer;
+    // Each name has its operator then, and no other hears of it while that one can be asked.
+    if (this.#limits.strategy === "sticky" || exchange.carrier === undefined || server.times.p95Ms === 0) return;
+    if (nowMs - exchange.sentMs < Math.max(LEAST_HEDGE_MS, server.times.p95Ms)) return;
+    const others = this.#healthyUntried(exchange);
+    if (others.length === 0 || !this.#budget.spend()) return;
+    this.#askToo(exchange, this.#choose(others, exchange.query));
+  }
+
+  /** Asks a second server while the first still has the question. */
+  #askToo(exchange: Exchange, other: DotServer): void {
+    const hedge = this.#spareHedges.pop() ?? new Hedge();
+    hedge.follow(exchange);
+    exchange.hedge = hedge;
+    other.counters.add(COUNTER.HEDGES);
+    this.#begin(hedge, exchange, other);
+    other.send(hedge);
+  }
+
+  #onHedgeResponse(hedge: Hedge, server: DotServer, octets: Uint8Array, start: number, layout: ResponseLayout): void {
+    const first = hedge.first!;
+    // An error is worth less than the answer that may still come, or a third server's.
+    if (
+      first.carrier !== undefined ? isServersError(layout.rcode) : this.#isWorthAnother(first, octets, start, layout)
+    ) {
+      if (first.carrier === undefined) first.secondOpinion = true;
+      this.#endHedge(hedge, undefined);
+      return;
+    }
+    server.counters.add(COUNTER.HEDGE_WINS);
+    this.#settled(first);
+    first.onResponse(octets, start, layout);
+  }
+
+  /** The second server is of no use; if the first is not either, the next is tried. */
+  #endHedge(hedge: Hedge, error: UpstreamError | undefined): void {
+    const first = this.#release(hedge);
+    if (first.carrier === undefined) this.#tryNext(first, error);
+  }
+
+  /** The hedge is over; returns the exchange it was for. */
+  #release(hedge: Hedge): Exchange {
+    const first = hedge.first!;
+    first.hedge = undefined;
+    this.#spareHedges.push(hedge);
+    return first;
+  }
+
   #fail(exchange: Exchange, error: UpstreamError): void {
-    this.#settled(exchange);
+    this.#settled(exchange, error);
     exchange.onFailure(error);
   }
 
-  #settled(exchange: Exchange): void {
+  #settled(exchange: Exchange, error?: UpstreamError): void {
+    this.#withdraw(exchange, error);
     this.#inFlight.delete(exchange);
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
+
+  /** Takes back what is still on its way, for the exchange and its hedge. */
+  #withdraw(exchange: Exchange, error: UpstreamError | undefined): void {
+    takeBack(exchange, error);
+    if (exchange.hedge === undefined) return;
+    takeBack(exchange.hedge, error);
+    this.#spareHedges.push(exchange.hedge as Hedge);
+    exchange.hedge = undefined;
+  }
+}
+
+function takeBack(exchange: Exchange, error: UpstreamError | undefined): void {
+  if (exchange.carrier === undefined) return;
+  exchange.carrier.cancel(exchange);
+  const { counters } = exchange.server as DotServer;
+  if (error === undefined) counters.add(COUNTER.ABANDONED);
+  else counters.failed(error.code);
+}
+
+/** RCODEs that may be the server's own trouble, with which another need not be plagued. */
+function isServersError(rcode: number): boolean {
+  return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED;
+}
+
+/** Whether an attempt ended because this host cannot send, before anything reached a server. */
+function isOfThisHost(error: UpstreamError | undefined): boolean {
+  return error !== undefined && LOCAL_FAILURES.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
 /** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */

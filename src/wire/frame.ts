@@ -10,6 +10,11 @@ export class FrameReader {
   #held: Uint8Array = new Uint8Array(0);
   #heldOctets = 0;
 
+  /** Octets held of a message that is not whole yet, its length included. */
+  get heldOctets(): number {
+    return this.#heldOctets;
+  }
+
   /** Whether the stream stands in the middle of a message. */
   get midFrame(): boolean {
     return this.#heldOctets > 0;

@@ -39,7 +39,7 @@ export const TYPE = { OPT: 41, TKEY: 249, TSIG: 250, IXFR: 251, AXFR: 252 } as c
 
 export const CLASS_IN = 1;
 
-export const OPTION = { CLIENT_SUBNET: 8, PADDING: 12, EXTENDED_ERROR: 15 } as const;
+export const OPTION = { CLIENT_SUBNET: 8, TCP_KEEPALIVE: 11, PADDING: 12, EXTENDED_ERROR: 15 } as const;
 
 /** Extended DNS Errors (RFC 8914, 5.2). */
 export const EDE = {

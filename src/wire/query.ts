@@ -1,7 +1,7 @@
 /** Reading a query: what a stub sent us, checked octet by octet, kept as numbers and as the octets of its question. */
 
 import { skipName } from "./name.ts";
-import { readUint16 } from "./octets.ts";
+import { copyOctets, readUint16 } from "./octets.ts";
 import {
   AD,
   CD,
@@ -39,6 +39,16 @@ export class Query {
   /** What the client can take over UDP, at least 512 (RFC 6891, 6.2.3). */
   udpPayloadSize = MIN_UDP_OCTETS;
   dnssecOk = false;
+
+  /** Becomes the same question, with the flags that go to an upstream. */
+  copyFrom(other: Query): void {
+    this.rd = other.rd;
+    this.cd = other.cd;
+    this.ad = other.ad;
+    this.dnssecOk = other.dnssecOk;
+    this.questionOctets = other.questionOctets;
+    copyOctets(other.question, 0, this.question, 0, other.questionOctets);
+  }
 
   /**
    * Reads the message at octets[start, start + length). Returns NOERROR if it is a well-formed standard query, the

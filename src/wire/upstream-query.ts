@@ -8,13 +8,16 @@ import type { Query } from "./query.ts";
 const PADDING_BLOCK_OCTETS = 128;
 /** "Add no client subnet of your own either": family, source and scope prefix length 0 (RFC 7871, 7.1.2). */
 const CLIENT_SUBNET_OCTETS = 8;
+/** "Tell me how long you keep an idle connection" (edns-tcp-keepalive, RFC 7828, 3.2.1): an option without a value. */
+const KEEPALIVE_OCTETS = 4;
+const OPTIONS_OCTETS = CLIENT_SUBNET_OCTETS + KEEPALIVE_OCTETS + 4;
 /** What fdns takes over UDP if it were UDP; means nothing over TLS, but an OPT has to say something. */
 const UDP_PAYLOAD_SIZE = 1232;
 
 /** The most that writeUpstreamQuery() writes. */
 export const MAX_UPSTREAM_QUERY_OCTETS =
   2 +
-  Math.ceil((HEADER_OCTETS + MAX_QUESTION_OCTETS + OPT_OCTETS + CLIENT_SUBNET_OCTETS + 4) / PADDING_BLOCK_OCTETS) *
+  Math.ceil((HEADER_OCTETS + MAX_QUESTION_OCTETS + OPT_OCTETS + OPTIONS_OCTETS) / PADDING_BLOCK_OCTETS) *
     PADDING_BLOCK_OCTETS;
 
 /**
@@ -22,7 +25,7 @@ export const MAX_UPSTREAM_QUERY_OCTETS =
  * question, CD (RFC 4035, 3.2.2), DO, and AD, which asks for AD in the response (RFC 6840, 5.7). RD is always set.
  */
 export function writeUpstreamQuery(room: Uint8Array, at: number, id: number, query: Query): number {
-  const unpadded = HEADER_OCTETS + query.questionOctets + OPT_OCTETS + CLIENT_SUBNET_OCTETS + 4;
+  const unpadded = HEADER_OCTETS + query.questionOctets + OPT_OCTETS + OPTIONS_OCTETS;
   const padding = (PADDING_BLOCK_OCTETS - (unpadded % PADDING_BLOCK_OCTETS)) % PADDING_BLOCK_OCTETS;
   const length = unpadded + padding;
   room.fill(0, at, at + 2 + length);
@@ -39,12 +42,14 @@ export function writeUpstreamQuery(room: Uint8Array, at: number, id: number, que
   writeUint16(room, opt + 1, TYPE.OPT);
   writeUint16(room, opt + 3, UDP_PAYLOAD_SIZE);
   room[opt + 7] = query.dnssecOk ? 0x80 : 0;
-  writeUint16(room, opt + 9, CLIENT_SUBNET_OCTETS + 4 + padding);
+  writeUint16(room, opt + 9, OPTIONS_OCTETS + padding);
   const subnet = opt + OPT_OCTETS;
   writeUint16(room, subnet, OPTION.CLIENT_SUBNET);
   writeUint16(room, subnet + 2, 4);
   room[subnet + 5] = 1; // family IPv4; prefix lengths stay 0
-  const pad = subnet + CLIENT_SUBNET_OCTETS;
+  const keepalive = subnet + CLIENT_SUBNET_OCTETS;
+  writeUint16(room, keepalive, OPTION.TCP_KEEPALIVE);
+  const pad = keepalive + KEEPALIVE_OCTETS;
   writeUint16(room, pad, OPTION.PADDING);
   writeUint16(room, pad + 2, padding);
   return 2 + length;

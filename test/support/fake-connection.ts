@@ -5,7 +5,7 @@ import { FakeClock } from "./fake-clock.ts";
 import { frames } from "./fake-messages.ts";
 import { fakeRandom } from "./fake-random.ts";
 import { FakeStream } from "./fake-stream.ts";
-import { connectionLimits, FakeExchange, labelOf } from "./fake-upstream.ts";
+import { connectionLimits, FakeExchange, idleMs, labelOf } from "./fake-upstream.ts";
 
 /** One connection, its owner's diary, and both ends of its stream. */
 export class Scene implements ConnectionOwner {
@@ -15,12 +15,14 @@ export class Scene implements ConnectionOwner {
   readonly connection: DotConnection;
   #onSecure!: (outcome: TlsOutcome) => void;
 
-  constructor(limits: Partial<ConnectionLimits> = {}) {
+  constructor(limits: Partial<ConnectionLimits> = {}, maxQueries = Number.POSITIVE_INFINITY) {
     this.connection = new DotConnection({
       clock: this.clock,
       random: fakeRandom(3),
       limits: { ...connectionLimits, ...limits },
       owner: this,
+      maxQueries,
+      retireAfterMs: () => idleMs,
       dial: (onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => {
         this.#onSecure = onSecure;
         this.stream.handler = handler;
@@ -52,6 +54,9 @@ export class Scene implements ConnectionOwner {
     return this.stream.messages.find((query) => labelOf(query) === label)!;
   }
 
+  onKeepalive(ms: number): void {
+    this.diary.push(`keepalive ${ms}`);
+  }
   onReady(): void {
     this.diary.push("ready");
   }

@@ -38,7 +38,13 @@ export class Scene {
   }
 }
 
-export const one = (server?: Partial<ServerLimits>) => new Scene([identity("10.0.0.1")], server);
-export const two = (server?: Partial<ServerLimits>) => new Scene([identity("10.0.0.1"), identity("10.0.0.2")], server);
+export const some = (many: number, server?: Partial<ServerLimits>, limits?: Partial<SetLimits>) =>
+  new Scene(
+    Array.from({ length: many }, (_, i) => identity(`10.0.0.${i + 1}`)),
+    server,
+    limits,
+  );
+export const one = (server?: Partial<ServerLimits>) => some(1, server);
+export const two = (server?: Partial<ServerLimits>, limits?: Partial<SetLimits>) => some(2, server, limits);
 export const told = (exchanges: FakeExchange[]) => exchanges.flatMap((exchange) => exchange.told);
 export const labels = (n: number) => Array.from({ length: n }, (_, i) => `n${i}`);

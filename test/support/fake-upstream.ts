@@ -86,9 +86,9 @@ export function labelOf(query: Uint8Array): string {
   return Buffer.from(query.subarray(13, 13 + query[12]!)).toString("latin1");
 }
 
+export const idleMs = 8000;
 export const connectionLimits = {
   dialMs: 2500,
-  idleMs: 8000,
   maxTakenIds: 4096,
   maxUnsentOctets: 1_048_576,
   maxUnsolicited: 4,
@@ -96,11 +96,13 @@ export const connectionLimits = {
 export const serverLimits: ServerLimits = {
   connection: connectionLimits,
   maxConnections: 2,
-  redialMs: 1000,
-  minBackOffMs: 1000,
-  maxBackOffMs: 30_000,
+  health: { redialMs: 1000, minBackOffMs: 1000, maxBackOffMs: 30_000 },
+  idle: { idleMs, maxIdleMs: 60_000 },
+  maxWaiting: 16_384,
+  minSilenceMs: 500,
+  maxSilenceMs: 1500,
 };
-export const setLimits: SetLimits = { attemptMs: 1500, maxResends: 3 };
+export const setLimits: SetLimits = { strategy: "ordered", minAttemptMs: 500, attemptMs: 1500, maxResends: 3 };
 
 /** Dials that the test answers, and the parts a server needs around them. */
 export class FakeNetwork {

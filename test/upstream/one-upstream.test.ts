@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerTo, connectionLimits, identity, labelOf } from "../support/fake-upstream.ts";
+import { answerTo, connectionLimits, identity, labelOf, setLimits } from "../support/fake-upstream.ts";
 import { labels, one, Scene, told, two } from "../support/fake-upstream-set.ts";
 
 describe("one upstream", () => {
@@ -43,7 +43,7 @@ describe("one upstream", () => {
     const scene = new Scene([identity("both", { addresses: ["10.0.0.1", "10.0.0.2", "10.0.0.3"] })]);
     const asked = scene.ask("a", "b");
     scene.dial(0).fail("ENETUNREACH");
-    scene.clock.advance(2500);
+    scene.clock.advance(250); // RFC 8305, 5
     expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
     scene.dial(2).secure().answerAll();
     expect(told(asked)).toEqual(["answer 0", "answer 0"]);
@@ -51,6 +51,9 @@ describe("one upstream", () => {
     scene.dial(2).close();
     scene.ask("c");
     expect(scene.hosts.at(-1)).toBe("10.0.0.3");
+    // What failed before comes last; the second was merely slower.
+    scene.network.last.fail("ECONNREFUSED");
+    expect(scene.hosts.at(-1)).toBe("10.0.0.2");
     scene.network.last.fail("ECONNREFUSED");
     expect(scene.hosts.at(-1)).toBe("10.0.0.1");
   });
@@ -109,24 +112,62 @@ describe("one upstream", () => {
 
   test("being sent again has a bound", () => {
     const scene = one();
-    const [survivor, ...rest] = scene.ask("s", "a");
-    for (let i = 0; i < 4; i++) {
+    const [lost, survivor] = scene.ask("lost", "survivor");
+    const others = [];
+    for (let i = 0; i <= setLimits.maxResends; i++) {
+      others.push(...scene.ask(...labels(64)));
+      // It answers enough to be a server whose connections live long, and closes.
       const dial = scene.network.last.secure();
-      const query = dial.queries.find((octets) => labelOf(octets) !== "a")!;
-      dial.send(answerTo(query));
-      scene.ask(`next${i}`);
+      const left = i === 2 ? ["lost"] : ["lost", "survivor"];
+      for (const query of dial.queries) if (!left.includes(labelOf(query))) dial.send(answerTo(query));
       dial.close();
     }
-    expect(survivor!.told).toEqual(["answer 0"]);
-    expect(told(rest)).toEqual(["closed"]);
+    expect(told([lost!, survivor!])).toEqual(["closed", "answer 0"]);
+    expect(told(others)).toEqual(new Array(others.length).fill("answer 0"));
   });
 
-  test("more connections only when one is full, up to a bound; then queries fail at once", () => {
+  test("another connection when one is nearly full, up to a bound; who finds no room waits for it", () => {
     const scene = one({ connection: { ...connectionLimits, maxTakenIds: 2 } });
-    expect(told(scene.ask(...labels(5)))).toEqual(["overloaded"]);
+    const asked = scene.ask(...labels(5));
+    expect(scene.network.dials).toHaveLength(1); // one at a time
+    scene.dial(0).secure();
     expect(scene.network.dials).toHaveLength(2);
-    for (const dial of scene.network.dials) dial.secure().answerAll();
-    expect(told(scene.ask("x"))).toEqual([]);
+    scene.dial(1).secure();
+    expect(scene.network.dials.map(({ queries }) => queries.length)).toEqual([2, 2]);
+    expect(told(asked)).toEqual([]);
+    scene.dial(1).answerAll();
+    expect(scene.dial(1).queries.map(labelOf)).toEqual(["n2", "n3", "n4"]);
+    for (const dial of scene.network.dials) dial.answerAll();
+    expect(told(asked)).toEqual(new Array(5).fill("answer 0"));
+    expect(scene.network.dials).toHaveLength(2);
+  });
+
+  test("beyond the bound of who waits, a query fails at once", () => {
+    const scene = one({ connection: { ...connectionLimits, maxTakenIds: 2 }, maxWaiting: 3, maxConnections: 1 });
+    const asked = scene.ask(...labels(7));
+    expect(asked.map(({ told }) => told.join())).toEqual(["", "", "", "", "", "overloaded", "overloaded"]);
+    expect(scene.set.servers[0]!.inFlight).toBe(5);
+    scene.dial(0).secure();
+    for (let i = 0; i < 3; i++) scene.dial(0).answerAll();
+    expect(told(asked)).toEqual([...new Array(5).fill("answer 0"), "overloaded", "overloaded"]);
+    expect(scene.set.servers[0]!.healthy).toBe(true);
+  });
+
+  test("a server that refuses a second connection is not failing, and is asked for one once a second", () => {
+    const scene = one({ connection: { ...connectionLimits, maxTakenIds: 2 } });
+    const asked = scene.ask("a", "b");
+    scene.dial(0).secure();
+    asked.push(...scene.ask(...labels(20)));
+    expect(scene.network.dials).toHaveLength(2);
+    scene.dial(1).fail("ECONNREFUSED");
+    asked.push(...scene.ask("c"));
+    for (let i = 0; i < 12; i++) scene.dial(0).answerAll();
+    expect(told(asked)).toEqual(new Array(23).fill("answer 0"));
+    expect(scene.network.dials).toHaveLength(2);
+    expect([scene.set.servers[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
+    scene.clock.advance(1000);
+    scene.ask("d", "e");
+    expect(scene.network.dials).toHaveLength(3);
   });
 
   test("a ticket is used once, and the next connection's is used after it", () => {

@@ -1,7 +1,12 @@
-/** Whatever happens in whatever order: each exchange is told exactly once, of its own answer, and no live ID is reused. */
+/**
+ * Whatever happens in whatever order: each exchange is told exactly once, of its own answer, no live ID is reused, and
+ * the counters add up.
+ */
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { type Strategy, strategies } from "../../src/config/config.ts";
+import { COUNTER, failureKinds, type UpstreamCounters } from "../../src/upstream/counters.ts";
 import { UpstreamSet } from "../../src/upstream/upstream-set.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import {
@@ -27,7 +32,10 @@ const events = [
   "refuse",
   "close",
   "wait",
+  "wait",
+  "pause",
   "garbage",
+  "servfail",
   "turn",
 ];
 
@@ -40,12 +48,13 @@ class World {
   /** Queries that were answered, by connection. */
   readonly #answered = new Map<FakeDial, Set<number>>();
 
-  constructor(servers: number) {
+  constructor(servers: number, strategy: Strategy) {
     const identities = Array.from({ length: servers }, (_, i) =>
       identity(`10.0.0.${i}`, { addresses: [`10.0.0.${i}`, `10.0.1.${i}`] }),
     );
-    const parts = this.network.parts({ connection: { ...connectionLimits, maxTakenIds: 6, maxUnsolicited: 2 } });
-    this.set = new UpstreamSet(identities, parts, setLimits);
+    const connection = { ...connectionLimits, maxTakenIds: 6, maxUnsolicited: 2 };
+    const parts = this.network.parts({ connection, maxWaiting: 3 });
+    this.set = new UpstreamSet(identities, parts, { ...setLimits, strategy });
   }
 
   happen(event: string, which: number): void {
@@ -53,9 +62,15 @@ class World {
     const dial = open[which % Math.max(1, open.length)];
     if (event === "ask") this.#ask();
     else if (event === "wait") this.clock.advance(which % 1800);
+    else if (event === "pause") this.clock.advance(which % 60);
     else if (event === "turn") this.clock.turn();
     else if (dial !== undefined) this.#happenTo(dial, event, which);
     this.#expectNoLiveIdTwice();
+    this.#expectCountersAddUp();
+  }
+
+  countOf(counter: (typeof COUNTER)[keyof typeof COUNTER]): number {
+    return this.set.servers.reduce((sum, { counters }) => sum + counters.of(counter), 0);
   }
 
   #ask(): void {
@@ -82,6 +97,7 @@ class World {
     const query = queries[at];
     if (query === undefined) return;
     if (event === "garbage") dial.send(answerTo(query, which % 2 === 0 ? 0x0100 : 0x8181));
+    else if (event === "servfail" && !answered.has(at)) dial.send(answerTo(query, 0x8182));
     else if (event === "late" || !answered.has(at)) dial.send(answerTo(query));
     answered.add(at);
   }
@@ -93,31 +109,52 @@ class World {
       expect(new Set(open).size).toBe(open.length);
     }
   }
+
+  #expectCountersAddUp(): void {
+    for (const { counters, inFlight } of this.set.servers) {
+      expect(endedAttempts(counters) + inFlight).toBe(counters.of(COUNTER.ATTEMPTS));
+    }
+  }
+}
+
+function endedAttempts(counters: UpstreamCounters): number {
+  const failures = failureKinds.reduce((sum, kind) => sum + counters.failures(kind), 0);
+  return counters.of(COUNTER.ANSWERS) + counters.of(COUNTER.ABANDONED) + failures;
 }
 
 test("each exchange is told exactly once, and of its own answer", () => {
   const schedule = fc.array(fc.tuple(fc.constantFrom(...events), fc.nat()), { minLength: 20, maxLength: 120 });
   let answers = 0;
   let failures = 0;
+  let hedges = 0;
+  let resends = 0;
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 3 }), schedule, (servers, steps) => {
-      const world = new World(servers);
-      for (const [event, which] of steps) world.happen(event, which);
-      world.clock.advance(4100);
-      for (const exchange of world.asked) {
-        expect(exchange.told).toHaveLength(1);
-        if (exchange.answer === undefined) failures++;
-        else {
-          answers++;
-          expect(labelOf(exchange.answer)).toBe(exchange.label);
+    fc.property(
+      fc.integer({ min: 1, max: 3 }),
+      fc.constantFrom(...strategies),
+      schedule,
+      (servers, strategy, steps) => {
+        const world = new World(servers, strategy);
+        for (const [event, which] of steps) world.happen(event, which);
+        world.clock.advance(4100);
+        world.happen("turn", 0);
+        for (const exchange of world.asked) {
+          expect(exchange.told).toHaveLength(1);
+          if (exchange.answer === undefined) failures++;
+          else {
+            answers++;
+            expect(labelOf(exchange.answer)).toBe(exchange.label);
+          }
         }
-      }
-      expect(world.set.inFlight).toBe(0);
-    }),
-    { seed: 20_261_123, numRuns: 300 },
+        expect(world.set.inFlight).toBe(0);
+        hedges += world.countOf(COUNTER.HEDGES);
+        resends += world.countOf(COUNTER.RESENDS);
+      },
+    ),
+    { seed: 20_261_123, numRuns: 400 },
   );
-  // Both must have happened often, or the schedules say little.
-  expect([answers > 300, failures > 300]).toEqual([true, true]);
+  // Each must have happened often, or the schedules say little.
+  expect(Math.min(answers, failures, 10 * hedges, 3 * resends)).toBeGreaterThan(300);
 });
 
 test("an exchange that is used again from within its own telling is told once for each begin()", () => {

@@ -46,6 +46,7 @@ describe("stop()", () => {
     scene.dial(1).secure();
     scene.clock.advance(1000);
     const asked = scene.ask("a");
+    scene.clock.advance(20);
     expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.1"]); // the last is a probe
     const lines = scene.network.log.told.length;
     const stopping = scene.set.stop(500);

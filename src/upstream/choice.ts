@@ -1,0 +1,98 @@
+/** Which of the servers that can be relied on gets a query. */
+
+import type { Strategy } from "../config/config.ts";
+import { fold } from "../wire/name.ts";
+import type { Query } from "../wire/query.ts";
+import type { DotServer } from "./dot-server.ts";
+
+/** Picks one of at least one candidates. */
+export type Choice = (candidates: readonly DotServer[], query: Query) => DotServer;
+
+/** Of so many queries, one goes to another server than the fastest, so that it is known how fast the others are. */
+const EXPLORE_EVERY = 32;
+
+export function choiceOf(strategy: Strategy): Choice {
+  switch (strategy) {
+    case "ordered":
+      return (candidates) => candidates[0]!;
+    case "fastest":
+      return fastest();
+    case "balanced":
+      return balanced();
+    case "sticky":
+      return sticky;
+  }
+}
+
+/** The one whose answers take the shortest on average; one that was never asked comes first, to find out. */
+function fastest(): Choice {
+  let asked = 0;
+  let explored = 0;
+  return (candidates) => {
+    if (++asked % EXPLORE_EVERY === 0) return candidates[++explored % candidates.length]!;
+    return least(candidates, (server) => server.times.meanMs);
+  };
+}
+
+/** The one with the fewest queries in flight; among equals they take turns. */
+function balanced(): Choice {
+  let turn = 0;
+  return (candidates) => {
+    turn++;
+    return least(candidates, (server, i) => server.inFlight + ((i + turn) % candidates.length) / candidates.length);
+  };
+}
+
+/**
+ * Always the same one for a registrable name, so that no operator sees all names, and each sees all of a site's.
+ * Each server is weighed with the name, and the heaviest wins (rendezvous hashing): one that fails moves only its
+ * own names.
+ */
+function sticky(candidates: readonly DotServer[], query: Query): DotServer {
+  const from = registrableStart(query.question, query.questionOctets - 4);
+  return least(candidates, (server) => {
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < server.identity.text.length; i++) hash = mix(hash, server.identity.text.charCodeAt(i));
+    for (let i = from; i < query.questionOctets - 4; i++) hash = mix(hash, fold(query.question[i]!));
+    return finish(hash);
+  });
+}
+
+/**
+ * Where the registrable name begins in a wire name of `end` octets: its last two labels, or three where the last
+ * but one is a country's "co", "com", "ac" and the like. A guess instead of the Public Suffix List: a wrong one only
+ * means that some sites share an operator, or that one site has two.
+ */
+export function registrableStart(name: Uint8Array, end: number): number {
+  const starts: number[] = [];
+  for (let at = 0; at < end && name[at] !== 0; at += 1 + name[at]!) starts.push(at);
+  const [top, second] = [starts.at(-1), starts.at(-2)];
+  if (top === undefined || second === undefined) return 0;
+  const isCountrys = name[top] === 2 && name[second]! <= 3;
+  return (isCountrys ? starts.at(-3) : undefined) ?? second;
+}
+
+function least(candidates: readonly DotServer[], cost: (server: DotServer, index: number) => number): DotServer {
+  let best = candidates[0]!;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < candidates.length; i++) {
+    const itsCost = cost(candidates[i]!, i);
+    if (itsCost < bestCost) {
+      best = candidates[i]!;
+      bestCost = itsCost;
+    }
+  }
+  return best;
+}
+
+/** FNV-1a, a step. */
+function mix(hash: number, octet: number): number {
+  return Math.imul(hash ^ octet, 0x01000193);
+}
+
+/** Spreads the last octets over all bits (the finaliser of MurmurHash3). */
+function finish(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}

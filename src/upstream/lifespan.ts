@@ -1,0 +1,51 @@
+/**
+ * How many queries one connection of a server is good for. Most servers take any number; some end every connection
+ * after one answer or a few, and then each query that was in flight has to be sent again. Such a server gets fewer
+ * queries a connection, and more connections.
+ */
+
+/** A life of fewer answers than this is short. */
+const SHORT = 64;
+/** Short lives in a row before they are believed: a server that is restarted ends connections of any age. */
+const BELIEVED = 2;
+/** Connections in a row that lived as long as they were allowed, before the next may live twice as long. */
+const CLEAN_LIVES = 16;
+/** Connections to a server whose connections live shortly: as many times more. */
+const MORE_CONNECTIONS = 16;
+/** Dials at once to such a server. To any other: one, so that a burst of queries makes no storm of handshakes. */
+const MANY_DIALS = 16;
+
+export class Lifespan {
+  readonly #maxConnections: number;
+  #shortLives = 0;
+  #cleanLives = 0;
+  /** Queries a connection may take in its life. */
+  maxQueries = Number.POSITIVE_INFINITY;
+
+  constructor(maxConnections: number) {
+    this.#maxConnections = maxConnections;
+  }
+
+  get maxConnections(): number {
+    return this.maxQueries < SHORT ? this.#maxConnections * MORE_CONNECTIONS : this.#maxConnections;
+  }
+
+  get maxDialling(): number {
+    return this.maxQueries < SHORT ? MANY_DIALS : 1;
+  }
+
+  /** The server ended a connection after so many answers, with queries in flight. */
+  cutShort(answers: number): void {
+    this.#cleanLives = 0;
+    this.#shortLives = answers < SHORT ? this.#shortLives + 1 : 0;
+    if (this.#shortLives >= BELIEVED) this.maxQueries = Math.max(1, Math.min(this.maxQueries, answers));
+  }
+
+  /** A connection ended with nothing in flight, after so many answers. */
+  ranOut(answers: number): void {
+    if (answers < this.maxQueries || ++this.#cleanLives < CLEAN_LIVES) return;
+    this.#cleanLives = 0;
+    this.#shortLives = 0;
+    this.maxQueries = this.maxQueries < SHORT ? this.maxQueries * 2 : Number.POSITIVE_INFINITY;
+  }
+}
