@@ -61,7 +61,7 @@ export interface ConnectionParts {
 /** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
 const FIRST_ROOM_OCTETS = 1024;
 const NO_ROOM = new Uint8Array(0);
-const TRICKLE_MS = 100;
+const TRICKLE_MS = 70;
 const TRICKLE_OCTETS_A_MS = 1;
 
 export class DotConnection implements Carrier {
@@ -156,7 +156,7 @@ export class DotConnection implements Carrier {
 
   /**
    * Whether a message comes so slowly that everything behind it on the connection waits for it: at less than an octet
-   * a millisecond for a tenth of a second. Servers send a message whole, or in records of many octets.
+   * a millisecond for TRICKLE_MS. Servers send a message whole, or in records of many octets.
    */
   isTrickling(nowMs: number): boolean {
     if (!this.#frames.midFrame) return false;

@@ -37,6 +37,9 @@ export interface ServerOwner {
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void;
 }
 
+/** A server that answered so recently is not failing because one connection ended before it answered. */
+const LATELY_MS = 1000;
+
 export class DotServer implements ConnectionOwner, Carrier {
   readonly identity: UpstreamAddress;
   readonly counters = new UpstreamCounters();
@@ -48,6 +51,8 @@ export class DotServer implements ConnectionOwner, Carrier {
   /** Waiting for the addresses of the host name, or for room on a connection, in the order they came. */
   readonly #waiting = new Set<Exchange>();
   readonly #probe = new Probe();
+  /** When it last answered anything, about. */
+  #answeredMs = Number.NEGATIVE_INFINITY;
   #lookingUp = false;
   /** Whether the log was told that it fails. */
   #told = false;
@@ -185,6 +190,7 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     this.counters.answered(exchange.tookMs);
+    this.#answeredMs = exchange.sentMs + exchange.tookMs;
     this.#pool.heard();
     if (!this.healthy) this.#markWorking();
     if (!(exchange instanceof Probe)) {
@@ -212,7 +218,8 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
   #onEnded(connection: DotConnection, error: UpstreamError, unanswered: readonly Exchange[]): void {
-    const worked = connection.answered > 0 || error.code === "timeout";
+    const lately = this.#parts.clock.nowMs() - this.#answeredMs < LATELY_MS;
+    const worked = connection.answered > 0 || error.code === "timeout" || lately;
     if (!worked && unanswered.length > 0) this.#markFailed(error);
     for (const exchange of unanswered) {
       if (worked) this.#interrupted(exchange, error);

@@ -6,7 +6,10 @@
 
 /** A life of fewer answers than this is short. */
 const SHORT = 64;
-/** Short lives in a row before they are believed: a server that is restarted ends connections of any age. */
+/**
+ * Lives of the same length in a row before it is believed to be the server's rule: one that is restarted, or resets
+ * connections now and then, ends them at any age.
+ */
 const BELIEVED = 2;
 /** Connections in a row that lived as long as they were allowed, before the next may live twice as long. */
 const CLEAN_LIVES = 16;
@@ -17,7 +20,9 @@ const MANY_DIALS = 16;
 
 export class Lifespan {
   readonly #maxConnections: number;
-  #shortLives = 0;
+  /** Lives in a row that ended after the same number of answers, and that number. */
+  #equalLives = 0;
+  #answers = 0;
   #cleanLives = 0;
   /** Queries a connection may take in its life. */
   maxQueries = Number.POSITIVE_INFINITY;
@@ -37,15 +42,17 @@ export class Lifespan {
   /** The server ended a connection after so many answers, with queries in flight. */
   cutShort(answers: number): void {
     this.#cleanLives = 0;
-    this.#shortLives = answers < SHORT ? this.#shortLives + 1 : 0;
-    if (this.#shortLives >= BELIEVED) this.maxQueries = Math.max(1, Math.min(this.maxQueries, answers));
+    this.#equalLives = answers === this.#answers ? this.#equalLives + 1 : 1;
+    this.#answers = answers;
+    if (answers < SHORT && this.#equalLives >= BELIEVED)
+      this.maxQueries = Math.max(1, Math.min(this.maxQueries, answers));
   }
 
   /** A connection ended with nothing in flight, after so many answers. */
   ranOut(answers: number): void {
     if (answers < this.maxQueries || ++this.#cleanLives < CLEAN_LIVES) return;
     this.#cleanLives = 0;
-    this.#shortLives = 0;
+    this.#equalLives = 0;
     this.maxQueries = this.maxQueries < SHORT ? this.maxQueries * 2 : Number.POSITIVE_INFINITY;
   }
 }

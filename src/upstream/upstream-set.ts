@@ -180,12 +180,15 @@ export class UpstreamSet implements ServerOwner {
     return exchange.hedge?.carrier !== undefined || this.#healthyUntried(exchange).length > 0;
   }
 
-  #untried(exchange: Exchange): DotServer[] {
-    return this.servers.filter((one) => !exchange.triedServers.includes(one));
+  /** No new list for a query that goes its usual way: nothing tried, everyone healthy. */
+  #untried(exchange: Exchange): readonly DotServer[] {
+    const tried = exchange.triedServers;
+    return tried.length === 0 ? this.servers : this.servers.filter((one) => !tried.includes(one));
   }
 
-  #healthyUntried(exchange: Exchange): DotServer[] {
-    return this.#untried(exchange).filter((one) => one.healthy);
+  #healthyUntried(exchange: Exchange): readonly DotServer[] {
+    const untried = this.#untried(exchange);
+    return untried.every(isHealthy) ? untried : untried.filter(isHealthy);
   }
 
   #scheduleSweep(): void {
@@ -304,6 +307,10 @@ function takeBack(exchange: Exchange, error: UpstreamError | undefined): void {
   const { counters } = exchange.server as DotServer;
   if (error === undefined) counters.add(COUNTER.ABANDONED);
   else counters.failed(error.code);
+}
+
+function isHealthy(server: DotServer): boolean {
+  return server.healthy;
 }
 
 /** RCODEs that may be the server's own trouble, with which another need not be plagued. */
