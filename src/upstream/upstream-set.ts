@@ -121,14 +121,19 @@ export class UpstreamSet implements ServerOwner {
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
     const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
-    if (first.carrier !== undefined || first.hedge !== undefined) return;
+    const isOnItsWay = first.carrier !== undefined || first.hedge !== undefined;
     // A connection that died says little of its server, so that one may be asked once more.
     const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
     if (elsewhere || first.resends >= this.#limits.maxResends) {
-      this.#tryNext(first, error);
+      if (!isOnItsWay) this.#tryNext(first, error);
       return;
     }
     first.resends++;
+    if (isOnItsWay) {
+      const at = first.triedServers.indexOf(server);
+      if (at >= 0) first.triedServers.splice(at, 1);
+      return;
+    }
     first.server = server;
     server.counters.add(COUNTER.RESENDS);
     server.send(first);
