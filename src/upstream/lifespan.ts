@@ -8,8 +8,10 @@
 const SHORT = 64;
 /** Short lives in a row before they are believed: a server that is restarted ends connections of any age. */
 const BELIEVED = 2;
-/** Connections in a row that lived as long as they were allowed, before the next may live twice as long. */
+/** Connections in a row that lived as long as they were allowed, before the next may live twice as long... */
 const CLEAN_LIVES = 16;
+/** ...and at most so many, as each attempt that fails makes the next one wait for twice as many. */
+const MOST_CLEAN_LIVES = 4096;
 /** Connections to a server whose connections live shortly: as many times more. */
 const MORE_CONNECTIONS = 16;
 /** Dials at once to such a server. To any other: one, so that a burst of queries makes no storm of handshakes. */
@@ -19,6 +21,9 @@ export class Lifespan {
   readonly #maxConnections: number;
   #shortLives = 0;
   #cleanLives = 0;
+  #wantedCleanLives = CLEAN_LIVES;
+  /** Whether the connections of now may take more queries than those of before, and it is not known yet if they can. */
+  #trying = false;
   /** Queries a connection may take in its life. */
   maxQueries = Number.POSITIVE_INFINITY;
 
@@ -36,6 +41,10 @@ export class Lifespan {
 
   /** The server ended a connection after so many answers, with queries in flight. */
   cutShort(answers: number): void {
+    if (this.#trying) {
+      this.#trying = false;
+      this.#wantedCleanLives = Math.min(MOST_CLEAN_LIVES, this.#wantedCleanLives * 2);
+    }
     this.#cleanLives = 0;
     this.#shortLives = answers < SHORT ? this.#shortLives + 1 : 0;
     if (this.#shortLives >= BELIEVED) this.maxQueries = Math.max(1, Math.min(this.maxQueries, answers));
@@ -43,9 +52,13 @@ export class Lifespan {
 
   /** A connection ended with nothing in flight, after so many answers. */
   ranOut(answers: number): void {
-    if (answers < this.maxQueries || ++this.#cleanLives < CLEAN_LIVES) return;
+    const wanted = this.#trying ? CLEAN_LIVES : this.#wantedCleanLives;
+    if (answers < this.maxQueries || ++this.#cleanLives < wanted) return;
+    if (this.#trying) this.#wantedCleanLives = CLEAN_LIVES;
     this.#cleanLives = 0;
-    this.#shortLives = 0;
     this.maxQueries = this.maxQueries < SHORT ? this.maxQueries * 2 : Number.POSITIVE_INFINITY;
+    this.#trying = this.maxQueries < Number.POSITIVE_INFINITY;
+    // While it is tried, the first connection that is cut short tells.
+    this.#shortLives = this.#trying ? BELIEVED - 1 : 0;
   }
 }
