@@ -4,12 +4,12 @@ import { serverLimits, setLimits } from "../app.ts";
 import { builtMs } from "../config/build-date.ts";
 import type { Config, UpstreamAddress } from "../config/config.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
-import type { Clock, LocalAddress } from "../runtime/runtime.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import { selectRuntime } from "../runtime/select.ts";
 import { type Bootstrap, bootstrapLookUp } from "../upstream/bootstrap.ts";
-import { parseIpAddress } from "../wire/ip-address.ts";
-import type { DoctorFacts, Reach, UpstreamFacts } from "./doctor-facts.ts";
+import type { DoctorFacts, UpstreamFacts } from "./doctor-facts.ts";
 import { failureOf, type ProbeParts, probeAddress } from "./doctor-probe.ts";
+import { reachOf } from "./doctor-reach.ts";
 import type { Progress } from "./progress.ts";
 import { addressesOf, silentLog } from "./query-ask.ts";
 
@@ -89,22 +89,4 @@ class Round {
 
 function pause(clock: Clock, ms: number): Promise<void> {
   return ms === 0 ? Promise.resolve() : new Promise((resolve) => clock.after(ms, resolve));
-}
-
-/** How far the addresses of one family reach. Private IPv4 addresses count as global: NAT is how most hosts get out. */
-export function reachOf(addresses: readonly LocalAddress[], family: 4 | 6): Reach {
-  const octets = addresses
-    .filter((address) => address.family === family)
-    .map(({ host }) => parseIpAddress(host.replace(/%.*$/, "")) ?? new Uint8Array(16));
-  if (octets.some(family === 4 ? reachesOutV4 : reachesOutV6)) return "global";
-  return octets.length > 0 ? "local" : "none";
-}
-
-function reachesOutV4([first, second]: Uint8Array): boolean {
-  return first !== 127 && !(first === 169 && second === 254);
-}
-
-/** Global unicast (RFC 4291, 2.4): neither loopback, nor link-local, nor unique local (RFC 4193). */
-function reachesOutV6([first]: Uint8Array): boolean {
-  return (first! & 0xe0) === 0x20;
 }

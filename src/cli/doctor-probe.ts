@@ -21,7 +21,7 @@ export interface ProbeParts extends OneQueryParts {
 const PAIRS = 4;
 /** A new name counts as slow when it took so much longer than a cached one. */
 const SLOW_FACTOR = 2;
-const SLOW_MS = 5;
+const SLOW_MS = 20;
 /** The connection must outlive what is measured on it. */
 const SLACK_MS = 5000;
 
@@ -134,9 +134,9 @@ async function probeConnection(
  * answers overtake each other; if new names were slow and the cached one came behind them, they do not. If new names
  * were as quick as cached ones, nothing can be told.
  */
-async function orderFacts(
-  connection: ProbeConnection,
-  { random, clock, answerBoundMs }: ProbeParts,
+export async function orderFacts(
+  connection: Pick<ProbeConnection, "ask">,
+  { random, clock, answerBoundMs }: Pick<ProbeParts, "random" | "clock" | "answerBoundMs">,
 ): Promise<OrderFacts> {
   const endMs = clock.nowMs() + answerBoundMs;
   let pairs = 0;

@@ -4,12 +4,12 @@ import {
   type AddressFacts,
   type DoctorFacts,
   daysLeft,
-  type Failure,
   type HostFacts,
   isFailure,
   type Seen,
   type UpstreamFacts,
 } from "./doctor-facts.ts";
+import { isOutOfReach } from "./doctor-reach.ts";
 
 /** "problem": queries fail or will; "warning": some of what was asked for does not work; "note": good to know. */
 export type Severity = "problem" | "warning" | "note";
@@ -40,7 +40,7 @@ const SHORT_IDLE_MS = 2000;
 /** The worst first. Nothing but notes: all is well. */
 export function findingsOf(facts: DoctorFacts): Finding[] {
   const { host, upstreams } = facts;
-  const network = networkFinding(upstreams);
+  const network = networkFinding(upstreams, host);
   const silentFamilies = network === undefined ? ([4, 6] as const).filter((family) => isSilent(family, upstreams)) : [];
   const found = [
     ...clockFindings(host, upstreams),
@@ -51,8 +51,8 @@ export function findingsOf(facts: DoctorFacts): Finding[] {
       upstreamFindings(
         upstream,
         host,
-        ({ family, failure }) =>
-          failure?.stage === "connect" && (network !== undefined || silentFamilies.includes(family)),
+        ({ family, failure }, works) =>
+          failure?.stage === "connect" && (network !== undefined || (works && silentFamilies.includes(family))),
       ),
     ),
   ];
@@ -95,11 +95,17 @@ function clockFindings({ wallMs, builtMs }: HostFacts, upstreams: readonly Upstr
 
 const UNREACHABLE = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL"]);
 
+/** Whether the host has no route there. Bun reports a missing route as a refusal: what the host's addresses say counts too. */
+function isUnreachable(address: AddressFacts, host: HostFacts): boolean {
+  const { cause } = address.failure ?? {};
+  return UNREACHABLE.has(cause ?? "") || (cause === "ECONNREFUSED" && isOutOfReach(address, host));
+}
+
 /** What only all upstreams together show. */
-function networkFinding(upstreams: readonly UpstreamFacts[]): Finding | undefined {
+function networkFinding(upstreams: readonly UpstreamFacts[], host: HostFacts): Finding | undefined {
   const addresses = upstreams.flatMap((upstream) => upstream.addresses);
   if (addresses.length === 0 || !addresses.every(isUnconnected)) return undefined;
-  const causes = addresses.map(({ failure }) => failure!.cause).filter((cause) => !UNREACHABLE.has(cause ?? ""));
+  const causes = addresses.filter((address) => !isUnreachable(address, host)).map(({ failure }) => failure!.cause);
   const ports = [...new Set(addresses.map(({ port }) => port))].join(", ");
   if (causes.length === 0) {
     return ofHost("problem", "no-route", "this host has no route to any upstream: is it connected?");
@@ -139,7 +145,7 @@ function familyFinding(family: 4 | 6, { ipv4, ipv6 }: HostFacts): Finding {
 function upstreamFindings(
   upstream: UpstreamFacts,
   host: HostFacts,
-  isSaid: (address: AddressFacts) => boolean,
+  isSaid: (address: AddressFacts, works: boolean) => boolean,
 ): Finding[] {
   const { text, failure, addresses } = upstream;
   if (failure !== undefined) {
@@ -155,29 +161,19 @@ function upstreamFindings(
       address: address.host,
       message,
     });
-    if (isSaid(address)) return [];
-    if (address.failure !== undefined) return [failureFinding(address, address.failure, works, host, at)];
+    if (isSaid(address, works)) return [];
+    if (address.failure !== undefined) return [failureFinding(address, works, host, at)];
     return address.seen === undefined ? [] : seenFindings(address.seen, host, at);
   });
 }
 
 type FindingAt = (severity: Severity, code: string, message: string) => Finding;
 
-function failureFinding(
-  { family }: AddressFacts,
-  { code, message, cause, stage }: Failure,
-  works: boolean,
-  host: HostFacts,
-  at: FindingAt,
-): Finding {
-  const isUnreachable = code === "connect" && UNREACHABLE.has(cause ?? "");
-  const reach = family === 6 ? host.ipv6 : host.ipv4;
-  if (isUnreachable && works && reach !== "global") {
-    return at(
-      "note",
-      "family-absent",
-      `${message}: this host has no IPv${family} that reaches it; fdns uses the other addresses`,
-    );
+function failureFinding(address: AddressFacts, works: boolean, host: HostFacts, at: FindingAt): Finding {
+  const { code, message, stage } = address.failure!;
+  if (works && isUnreachable(address, host) && isOutOfReach(address, host)) {
+    const why = `this host has no IPv${address.family} that reaches it; fdns uses the other addresses`;
+    return at("note", "family-absent", `${message}: ${why}`);
   }
   const severity = works ? "warning" : "problem";
   if (code === "authentication") {

@@ -1,5 +1,6 @@
 /** One line of standard error that says what is being waited for, rewritten as it changes. At a terminal only. */
 
+import { escapeControls } from "../observe/log.ts";
 import type { Clock } from "../runtime/runtime.ts";
 
 export interface Progress {
@@ -33,7 +34,8 @@ export function progressLine(clock: Clock, write: (text: string) => void): Progr
     cancelTick = clock.after(TICK_MS, show);
     const [about, doing] = [...open].at(-1) ?? ["", ""];
     const seconds = Math.floor((shownMs - startedMs) / 1000);
-    write(CLEAR + `${done} of ${done + open.size} done, ${seconds} s; ${about}: ${doing}`.slice(0, MAX_COLUMNS));
+    const text = `${done} of ${done + open.size} done, ${seconds} s; ${escapeControls(about)}: ${doing}`;
+    write(CLEAR + text.slice(0, MAX_COLUMNS));
   };
   return {
     step(about, doing) {

@@ -57,9 +57,9 @@ export const serveOptions = {
   }),
   strategy: single({
     name: "strategy",
-    valueName: strategies.join("|"),
+    valueName: "STRATEGY",
     description:
-      "Which upstream gets a query: the one that answers soonest, the first, the least busy, or always the same for a site",
+      "Which upstream is asked: fastest, ordered (the first), balanced (the least busy) or sticky (one a site)",
     defaultText: "fastest",
     parse: oneOf(...strategies),
   }),

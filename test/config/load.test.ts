@@ -23,6 +23,7 @@ test("nothing given: this host's stubs, two operators, the defaults", () => {
   expect(config.upstreams.map((upstream) => upstream.adn)).toEqual(["cloudflare-dns.com", "dns.google"]);
   expect(config).toMatchObject({
     bootstrap: [],
+    timeServers: [],
     allow: [],
     ca: { kind: "default" },
     udpEngine: "auto",
@@ -52,9 +53,11 @@ describe("where a value comes from", () => {
   test("every option has its variable", () => {
     const environment = {
       FDNS_LISTEN: ":53",
-      FDNS_UPSTREAM: "dot.example.net",
+      FDNS_UPSTREAM: `dot.example.net?pin=sha256/${"A".repeat(43)}=`,
+      FDNS_STRATEGY: "sticky",
       FDNS_BOOTSTRAP: "1.1.1.1",
       FDNS_UPSTREAM_ALLOW: "dot.example.net 1.1.1.1",
+      FDNS_TIME_SERVER: "0.Pool.NTP.org. time.example.net",
       FDNS_CA_FILE: "/etc/roots.pem",
       FDNS_ALLOW: "198.51.100.0/24",
       FDNS_UDP_ENGINE: "portable",
@@ -76,6 +79,8 @@ describe("where a value comes from", () => {
       listen: [{ host: "*", port: 53, optional: false }],
       upstreams: [{ hostName: "dot.example.net" }],
       bootstrap: [{ addresses: ["1.1.1.1"] }],
+      strategy: "sticky",
+      timeServers: ["0.pool.ntp.org", "time.example.net"],
       ca: { kind: "file", path: "/etc/roots.pem" },
       allow: [{ bits: 24 }],
       udpEngine: "portable",
@@ -90,6 +95,17 @@ describe("where a value comes from", () => {
       logFormat: "json",
       logLevel: "debug",
     });
+  });
+
+  test("time servers are host names, and of use only beside a pin", () => {
+    const given = load({ "time-server": "a.test, A.test." });
+    expect(given.config.timeServers).toEqual(["a.test"]);
+    expect(given.warnings).toEqual([
+      expect.stringContaining("--time-server changes nothing while no upstream has a pin"),
+    ]);
+    for (const text of ["*.pool.ntp.org", "192.0.2.1", "a..b"]) {
+      expect(() => load({ "time-server": text })).toThrow(/^--time-server: ".*" is no host name; .* is allowed/);
+    }
   });
 
   test("lists add up over repeated flags, commas and spaces, each item once", () => {

@@ -17,7 +17,7 @@ function sentFor(parts: MessageParts, id = 0xfedc): Uint8Array {
 }
 
 describe("a query to an upstream", () => {
-  test("has fdns' own ID and OPT, the question, and one subnet option: /0 (RFC 7871, 7.1.2)", () => {
+  test("has fdns' own ID and OPT, the question, the subnet /0 (RFC 7871, 7.1.2), and a request for the idle time (RFC 7828)", () => {
     const client = { id: 1, questions: [question("wWw.Test", 28)] };
     const sent = decode(sentFor(client)) as unknown as Record<string, unknown>;
     expect(sent).toMatchObject({ id: 0xfedc, type: "query", opcode: "QUERY", flag_rd: true, flag_cd: false });
@@ -27,18 +27,19 @@ describe("a query to an upstream", () => {
         type: "OPT",
         ednsVersion: 0,
         flag_do: false,
-        options: [{ code: 8, family: 1, sourcePrefixLength: 0, scopePrefixLength: 0 }, { code: 12 }],
+        options: [{ code: 8, family: 1, sourcePrefixLength: 0, scopePrefixLength: 0 }, { code: 11 }, { code: 12 }],
       },
     ]);
   });
 
   test("is padded to a multiple of 128 octets, as little as can be, with zeros, for names of all lengths", () => {
+    // Behind name and question: an OPT, its subnet and keepalive options, the head of the padding.
     for (let octets = 1; octets <= 255; octets++) {
       if (octets === 2) continue; // no name has 2
       const owner = octets === 1 ? [0] : nameOfOctets(octets);
       const sent = sentFor({ questions: [question(owner)] });
       expect(sent.length % 128).toBe(0);
-      const padding = sent.length - (12 + octets + 4 + 11 + 8 + 4);
+      const padding = sent.length - (12 + octets + 4 + 11 + 8 + 4 + 4);
       expect(padding).toBeLessThan(128);
       expect([...sent.subarray(-4 - padding)]).toEqual([0, 12, 0, padding, ...new Array(padding).fill(0)]);
     }
