@@ -89,6 +89,7 @@ describe("the race", () => {
     const scene = race("192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2");
     scene.clock.advance(500);
     scene.win(1);
+    expect(scene.clock.timers).toBe(0);
     expect(scene.diary).toEqual(["secure"]);
     expect(scene.destroyed).toEqual([true, false, true]);
     scene.clock.advance(10_000);

@@ -136,6 +136,18 @@ describe("sticky", () => {
     for (const count of counts) expect(Math.abs(count - 750)).toBeLessThan(120);
   });
 
+  test("also when the sites' names are much alike", () => {
+    const choose = chooser("sticky");
+    for (const many of [2, 3]) {
+      const servers = candidates(many);
+      const counts = servers.map((server) => {
+        const own = Array.from({ length: 1000 }, (_, i) => choose(servers, `cdn${i}`)).filter((one) => one === server);
+        return own.length;
+      });
+      for (const count of counts) expect(Math.abs(count - 1000 / many)).toBeLessThan(70);
+    }
+  });
+
   test("one that fails moves its own sites only, to all others, and gets them back", () => {
     const choose = chooser("sticky");
     const servers = candidates(4);

@@ -160,6 +160,18 @@ describe("what a second is worth", () => {
     expect(scene.set.inFlight).toBe(0);
   });
 
+  test("the first's answer is of no use: the second is waited for", () => {
+    for (const flags of [0x8181, 0x8184]) {
+      const scene = measured();
+      const [late] = scene.ask("late");
+      scene.clock.advance(40);
+      scene.dial(0).send(answerTo(query(scene, 0, "late"), flags));
+      expect(late!.told).toEqual([]);
+      scene.dial(1).send(answerTo(query(scene, 1, "late")));
+      expect(late!.told).toEqual(["answer 0"]);
+    }
+  });
+
   test("both connections die: it is sent again, and answered once", () => {
     const scene = measured();
     const [late] = scene.ask("late");
