@@ -41,7 +41,7 @@ export class PathWatch {
     // A sleeping host's clocks: the one of the day goes on, the other may stand still (clock_gettime(2), CLOCK_MONOTONIC).
     const lateMs = Math.max(elapsedMs, elapsedWallMs) - this.#everyMs;
     if (path !== this.#path) this.#onChange("the addresses or routes of this host changed");
-    else if (lateMs > LATE_MS) this.#onChange(`this host slept or stood still for ${Math.round(lateMs / 1000)} s`);
+    else if (lateMs > LATE_MS) this.#onChange("this host slept, stood still, or had its clock set");
     this.#path = path;
     this.#lookedMs += elapsedMs;
     this.#lookedWallMs += elapsedWallMs;

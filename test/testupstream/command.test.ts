@@ -128,7 +128,10 @@ test.each([
   [{ listen: ["dot.test:853"] }, '--listen "dot.test:853": allowed: ADDRESS:PORT or [IPV6]:PORT, port 0 to 65535'],
   [{ listen: ["::1:853"] }, '--listen "::1:853": allowed: ADDRESS:PORT or [IPV6]:PORT, port 0 to 65535'],
   [{ control: ["0.0.0.0:80"] }, '--control "0.0.0.0:80": allowed: a loopback address, 127.0.0.0/8 or [::1]'],
-  [{ certificate: ["bad"] }, '--certificate "bad": allowed: good, expiring, expired, not-yet-valid, self-signed, wrong-name, '],
+  [
+    { certificate: ["bad"] },
+    '--certificate "bad": allowed: good, expiring, expired, not-yet-valid, self-signed, wrong-name, ',
+  ],
   [{ tls: ["1.2", "1.0"] }, '--tls "1.0": allowed: 1.1, 1.2, 1.3'],
   [{ alpn: ["h2"] }, '--alpn "h2": allowed: dot, none, other, unoffered'],
   [{ name: ["dot.test", "a b/c"] }, '--name "b/c": allowed: a DNS name, an IPv4 or an IPv6 address'],
