@@ -227,10 +227,12 @@ export class UpstreamSet implements ServerOwner {
       this.#tryNext(exchange, error);
       return;
     }
-    // Nobody is left who is known to answer: what was asked may still come, while one that failed is tried as well.
-    exchange.attemptEndsMs = exchange.deadlineMs;
+    // Nobody is left who is known to answer: what was asked may still come. One that failed is tried as well, as far as
+    // the budget goes: when nobody answers at all, twice the queries help nobody.
+    const anotherAttemptMs = this.#attemptMs(exchange.server as DotServer);
+    exchange.attemptEndsMs = Math.min(exchange.deadlineMs, nowMs + anotherAttemptMs);
     const [failing] = this.#untried(exchange);
-    if (failing !== undefined && exchange.hedge === undefined) this.#askToo(exchange, failing);
+    if (failing !== undefined && exchange.hedge === undefined && this.#budget.spend()) this.#askToo(exchange, failing);
   }
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {

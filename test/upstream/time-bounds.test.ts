@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { COUNTER } from "../../src/upstream/counters.ts";
 import { answerTo, labelOf, serverLimits } from "../support/fake-upstream.ts";
 import { labels, one, told, two } from "../support/fake-upstream-set.ts";
 
@@ -111,6 +112,17 @@ describe("time", () => {
     expect(slow!.told).toEqual([]);
     scene.dial(0).send(answerTo(scene.dial(0).queries.find((octets) => labelOf(octets) === "slow")!));
     expect(slow!.told).toEqual(["answer 0"]);
+  });
+
+  test("failing upstreams are asked as well within the hedges' budget only", () => {
+    const scene = two();
+    scene.set.warm();
+    scene.dial(1).fail("ECONNREFUSED");
+    scene.ask(...labels(200));
+    scene.clock.advance(4100);
+    const { counters } = scene.set.servers[1]!;
+    expect(counters.of(COUNTER.HEDGES)).toBeGreaterThan(8);
+    expect(counters.of(COUNTER.HEDGES)).toBeLessThanOrEqual(11);
   });
 
   test("a failing upstream that came back answers what the only working one does not", () => {
