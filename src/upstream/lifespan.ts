@@ -11,8 +11,10 @@ const SHORT = 64;
  * connections now and then, ends them at any age.
  */
 const BELIEVED = 2;
-/** Connections in a row that lived as long as they were allowed, before the next may live twice as long. */
+/** Connections in a row that lived as long as they were allowed, before the next may live twice as long... */
 const CLEAN_LIVES = 16;
+/** ...and at most so many, as each attempt that fails makes the next one wait for twice as many. */
+const MOST_CLEAN_LIVES = 4096;
 /** Connections to a server whose connections live shortly: as many times more. */
 const MORE_CONNECTIONS = 16;
 /** Dials at once to such a server. To any other: one, so that a burst of queries makes no storm of handshakes. */
@@ -24,6 +26,9 @@ export class Lifespan {
   #equalLives = 0;
   #answers = 0;
   #cleanLives = 0;
+  #wantedCleanLives = CLEAN_LIVES;
+  /** Whether the connections of now may take more queries than those of before, and it is not known yet if they can. */
+  #trying = false;
   /** Queries a connection may take in its life. */
   maxQueries = Number.POSITIVE_INFINITY;
 
@@ -41,18 +46,26 @@ export class Lifespan {
 
   /** The server ended a connection after so many answers, with queries in flight. */
   cutShort(answers: number): void {
+    // While more is tried, the first connection that is cut short tells.
+    const wasTrying = this.#trying;
+    this.#trying = false;
+    if (wasTrying) this.#wantedCleanLives = Math.min(MOST_CLEAN_LIVES, this.#wantedCleanLives * 2);
     this.#cleanLives = 0;
     this.#equalLives = answers === this.#answers ? this.#equalLives + 1 : 1;
     this.#answers = answers;
-    if (answers < SHORT && this.#equalLives >= BELIEVED)
+    if (answers < SHORT && (wasTrying || this.#equalLives >= BELIEVED)) {
       this.maxQueries = Math.max(1, Math.min(this.maxQueries, answers));
+    }
   }
 
   /** A connection ended with nothing in flight, after so many answers. */
   ranOut(answers: number): void {
-    if (answers < this.maxQueries || ++this.#cleanLives < CLEAN_LIVES) return;
+    const wanted = this.#trying ? CLEAN_LIVES : this.#wantedCleanLives;
+    if (answers < this.maxQueries || ++this.#cleanLives < wanted) return;
+    if (this.#trying) this.#wantedCleanLives = CLEAN_LIVES;
     this.#cleanLives = 0;
-    this.#equalLives = 0;
     this.maxQueries = this.maxQueries < SHORT ? this.maxQueries * 2 : Number.POSITIVE_INFINITY;
+    this.#trying = this.maxQueries < Number.POSITIVE_INFINITY;
+    this.#equalLives = 0;
   }
 }

@@ -121,14 +121,19 @@ export class UpstreamSet implements ServerOwner {
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
     const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
-    if (first.carrier !== undefined || first.hedge !== undefined) return;
+    const isOnItsWay = first.carrier !== undefined || first.hedge !== undefined;
     // A connection that died says little of its server, so that one may be asked once more.
     const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
     if (elsewhere || first.resends >= this.#limits.maxResends) {
-      this.#tryNext(first, error);
+      if (!isOnItsWay) this.#tryNext(first, error);
       return;
     }
     first.resends++;
+    if (isOnItsWay) {
+      const at = first.triedServers.indexOf(server);
+      if (at >= 0) first.triedServers.splice(at, 1);
+      return;
+    }
     first.server = server;
     server.counters.add(COUNTER.RESENDS);
     server.send(first);
@@ -225,10 +230,12 @@ export class UpstreamSet implements ServerOwner {
       this.#tryNext(exchange, error);
       return;
     }
-    // Nobody is left who is known to answer: what was asked may still come, while one that failed is tried as well.
-    exchange.attemptEndsMs = exchange.deadlineMs;
+    // Nobody is left who is known to answer: what was asked may still come. One that failed is tried as well, as far as
+    // the budget goes: when nobody answers at all, twice the queries help nobody.
+    const anotherAttemptMs = this.#attemptMs(exchange.server as DotServer);
+    exchange.attemptEndsMs = Math.min(exchange.deadlineMs, nowMs + anotherAttemptMs);
     const [failing] = this.#untried(exchange);
-    if (failing !== undefined && exchange.hedge === undefined) this.#askToo(exchange, failing);
+    if (failing !== undefined && exchange.hedge === undefined && this.#budget.spend()) this.#askToo(exchange, failing);
   }
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {

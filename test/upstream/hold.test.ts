@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { COUNTER } from "../../src/upstream/counters.ts";
 import { told, two } from "../support/fake-upstream-set.ts";
 
 describe("a host that has no way to any upstream", () => {
@@ -12,6 +13,7 @@ describe("a host that has no way to any upstream", () => {
     scene.clock.advance(300);
     scene.network.last.secure().answerAll();
     expect(told(asked)).toEqual(["answer 0"]);
+    for (const { counters } of scene.set.servers) expect(counters.of(COUNTER.HEDGES)).toBe(0);
   });
 
   test("fails them after two seconds", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerTo, type FakeDial, labelOf, serverLimits } from "../support/fake-upstream.ts";
+import { answerTo, connectionLimits, type FakeDial, labelOf, serverLimits } from "../support/fake-upstream.ts";
 import { one, told, two } from "../support/fake-upstream-set.ts";
 
 describe("more than one upstream", () => {
@@ -113,6 +113,24 @@ describe("more than one upstream", () => {
     }
     expect(probes.map(({ queries }) => queries.length)).toEqual([1, 1, 1]);
     expect(probes.map(({ stream }) => stream.destroyed)).toEqual([true, true, false]);
+  });
+
+  test("a second probe is not sent while the first is on its way, though the server failed again meanwhile", () => {
+    const scene = one({ connection: { ...connectionLimits, maxTakenIds: 2 } });
+    scene.ask("a");
+    scene.dial(0).secure();
+    scene.clock.advance(1520); // silent: suspected, and probed on the next connection
+    const probed = scene.network.last.secure();
+    expect(probed.queries.map(labelOf).sort()).toEqual(["", "a"]);
+    scene.ask("b");
+    const next = scene.network.last.secure(); // that one is full
+    expect(next.queries.map(labelOf)).toEqual(["b"]);
+    next.close(); // without an answer
+    for (let i = 0; i < 3; i++) {
+      scene.clock.advance(800);
+      probed.send(answerTo(probed.queries[0]!, 0x0100)); // no answer, and yet a sign of life
+    }
+    expect(scene.network.dials).toHaveLength(3);
   });
 
   test("a probe that is never answered does not keep a working connection from idling out", () => {

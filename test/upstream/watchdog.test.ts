@@ -33,7 +33,7 @@ function answer(dial: FakeDial, ...wanted: string[]): void {
 /** When a connection on which nobody answers is ended, in milliseconds from now; each query sent meanwhile is ignored. */
 function silenceOf(scene: Scene, dial: FakeDial, eachMs: () => void = () => {}): number {
   const startMs = scene.clock.nowMs();
-  while (!dial.stream.destroyed) {
+  while (!dial.stream.destroyed && scene.clock.nowMs() - startMs < 10_000) {
     scene.clock.advance(1);
     eachMs();
   }
