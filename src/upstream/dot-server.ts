@@ -70,6 +70,11 @@ export class DotServer implements ConnectionOwner, Carrier {
     return this.#health.healthy;
   }
 
+  /** Whether a query given now would be sent now. */
+  get ready(): boolean {
+    return this.#pool.isReady;
+  }
+
   get inFlight(): number {
     return this.#waiting.size + this.#pool.inFlight;
   }

@@ -5,7 +5,7 @@
  */
 
 /** A life of fewer answers than this is short. */
-const SHORT = 64;
+const SHORT = 16;
 /**
  * Lives of the same length in a row before it is believed to be the server's rule: one that is restarted, or resets
  * connections now and then, ends them at any age.
