@@ -101,6 +101,11 @@ export class ConnectionPool {
     return this.choose();
   }
 
+  /** Whether a query given now would be sent now. */
+  get isFree(): boolean {
+    return this.#connections.some((one) => one.ready && one.accepts);
+  }
+
   /** Whether a connection works: that another could not be made then says little of the server. */
   get isReady(): boolean {
     return this.#connections.some((one) => one.ready);

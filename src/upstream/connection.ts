@@ -19,6 +19,7 @@ import { checkOutcome, describeFailure, isNetworkFailure } from "./authenticatio
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
 import { answers } from "./matching.ts";
+import { MessageLag } from "./message-lag.ts";
 
 /** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
 export interface ConnectionLimits {
@@ -62,12 +63,14 @@ export interface ConnectionParts {
 const FIRST_ROOM_OCTETS = 1024;
 const NO_ROOM = new Uint8Array(0);
 const TRICKLE_MS = 70;
-const TRICKLE_OCTETS_A_MS = 1;
+/** New queries go elsewhere sooner than those in flight are given up. */
+const STEER_MS = 20;
 
 export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
   readonly #ids: IdTable;
   readonly #frames = new FrameReader();
+  readonly #lag = new MessageLag(this.#frames);
   readonly #layout = new ResponseLayout();
   readonly #stream: ByteStream;
   #state: "dialling" | "ready" | "retiring" | "closed" = "dialling";
@@ -78,8 +81,6 @@ export class DotConnection implements Carrier {
   #flushDue = false;
   #unsolicited = 0;
   #framesSeen = 0;
-  /** Since when a message has begun and is not whole. */
-  #frameSinceMs = 0;
   #cancelDial: () => void;
   #cancelIdle: (() => void) | undefined;
   #idleSinceMs: number;
@@ -135,6 +136,8 @@ export class DotConnection implements Carrier {
   get accepts(): boolean {
     if (this.#state !== "dialling" && this.#state !== "ready") return false;
     if (this.#sent >= this.#parts.maxQueries) return false;
+    // What is asked now would wait behind the message that does not come.
+    if (this.#frames.midFrame && this.#lag.isOver(STEER_MS, this.#parts.clock.nowMs())) return false;
     const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
     return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#roomOctets < maxUnsentOctets;
   }
@@ -154,14 +157,9 @@ export class DotConnection implements Carrier {
     return this.#state === "dialling" || this.#ids.inFlight === 0 ? 0 : nowMs - this.#dueSinceMs;
   }
 
-  /**
-   * Whether a message comes so slowly that everything behind it on the connection waits for it: at less than an octet
-   * a millisecond for TRICKLE_MS. Servers send a message whole, or in records of many octets.
-   */
+  /** Whether a message comes so slowly that all others should not wait for it any longer. */
   isTrickling(nowMs: number): boolean {
-    if (!this.#frames.midFrame) return false;
-    const elapsedMs = nowMs - this.#frameSinceMs;
-    return elapsedMs >= TRICKLE_MS && this.#frames.heldOctets < elapsedMs * TRICKLE_OCTETS_A_MS;
+    return this.#lag.isOver(TRICKLE_MS, nowMs);
   }
 
   /** Takes the exchange; only when `accepts`. */
@@ -247,7 +245,7 @@ export class DotConnection implements Carrier {
     const framesBefore = this.#framesSeen;
     const wasMidFrame = this.#frames.midFrame;
     this.#frames.push(octets, this.#onFrame);
-    if (!wasMidFrame || this.#framesSeen > framesBefore) this.#frameSinceMs = this.lastHeardMs;
+    this.#lag.read(this.lastHeardMs, !wasMidFrame || this.#framesSeen > framesBefore);
     this.#afterSettling();
   }
 

@@ -72,7 +72,7 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Whether a query given now would be sent now. */
   get ready(): boolean {
-    return this.#pool.isReady;
+    return this.#pool.isFree;
   }
 
   get inFlight(): number {
