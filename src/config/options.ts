@@ -58,8 +58,7 @@ export const serveOptions = {
   strategy: single({
     name: "strategy",
     valueName: "STRATEGY",
-    description:
-      "Which upstream is asked: fastest, ordered (the first), balanced (the least busy) or sticky (one a site)",
+    description: "Which is asked: fastest, ordered (the first), balanced (the least busy) or sticky (one a site)",
     defaultText: "fastest",
     parse: oneOf(...strategies),
   }),

@@ -29,7 +29,7 @@ test("nothing given: this host's stubs, two operators, the defaults", () => {
     udpEngine: "auto",
     maxUdpOctets: 1232,
     queryTimeoutMs: 4000,
-    maxInFlight: 16_384,
+    maxInFlight: 10_000,
     tcpIdleMs: 10_000,
     tcpMaxConnections: 1024,
     tcpMaxPerClient: 64,
