@@ -7,7 +7,7 @@ import { formatListenAddress } from "../config/listen-address.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
-import { formatDuration } from "../config/values.ts";
+import { formatDuration, formatSeconds, formatSize } from "../config/values.ts";
 import { escapeControls } from "../observe/log.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { Roots } from "../runtime/trust-store.ts";
@@ -40,7 +40,9 @@ export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem"
     `UDP engine: ${config.udpEngine}; answers of at most ${config.maxUdpOctets} octets`,
     `queries: ${config.maxInFlight} in flight, each at most ${formatDuration(config.queryTimeoutMs)}`,
     `TCP: ${config.tcpMaxConnections} connections, ${config.tcpMaxPerClient} a client, closed after ${formatDuration(config.tcpIdleMs)} idle`,
+    cacheLine(config),
     `stop: within ${formatDuration(config.shutdownMs)}`,
+    `control: ${config.control?.path ?? "off"}`,
     ...(config.admin === undefined ? [] : [`admin: http://${formatListenAddress(config.admin)}`]),
     `log: ${config.logFormat}, ${config.logLevel}`,
   ];
@@ -57,6 +59,15 @@ function timeServersLine({ timeServers, upstreams }: Config): string {
   const over = pinned(upstreams).map(({ text }) => text);
   const means = over.length > 0 ? `over ${over.join(", ")}` : "over nothing: no upstream has a pin";
   return `time servers: ${timeServers.join(", ")}; while the clock is before ${new Date(builtMs).toISOString().slice(0, 10)}, ${means}`;
+}
+
+function cacheLine(config: Config): string {
+  if (config.cacheOctets === 0) return "cache: off";
+  const [least, most] = [formatSeconds(config.cacheMinTtlSeconds), formatSeconds(config.cacheMaxTtlSeconds)];
+  const negative = `negative ones at most ${formatSeconds(config.cacheMaxNegativeTtlSeconds)}`;
+  const stale = config.cacheStaleSeconds === 0 ? "never stale" : `stale for ${formatSeconds(config.cacheStaleSeconds)}`;
+  const file = config.cacheFile === undefined ? "" : `; kept in ${config.cacheFile}`;
+  return `cache: ${formatSize(config.cacheOctets)}; answers for ${least} to ${most}, ${negative}, ${stale}${file}`;
 }
 
 function upstreamLine(role: string, upstream: UpstreamAddress): string {

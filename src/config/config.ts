@@ -51,6 +51,13 @@ export type LogLevel = "error" | "warn" | "info" | "debug";
 export const strategies = ["fastest", "ordered", "balanced", "sticky"] as const;
 export type Strategy = (typeof strategies)[number];
 
+/** Where the running fdns takes orders from `fdns cache`: a Unix socket. */
+export interface ControlAddress {
+  readonly path: string;
+  /** Whether the operator asked for it; else it is the default, and done without where it cannot be had. */
+  readonly isNamed: boolean;
+}
+
 export interface Config {
   readonly listen: readonly ListenAddress[];
   readonly upstreams: readonly UpstreamAddress[];
@@ -71,6 +78,17 @@ export interface Config {
   readonly tcpMaxConnections: number;
   readonly tcpMaxPerClient: number;
   readonly shutdownMs: number;
+  /** All the memory of the cache; 0: no cache. */
+  readonly cacheOctets: number;
+  readonly cacheMinTtlSeconds: number;
+  readonly cacheMaxTtlSeconds: number;
+  readonly cacheMaxNegativeTtlSeconds: number;
+  /** For how long past its end an answer may be used when no upstream answers; 0: not at all. */
+  readonly cacheStaleSeconds: number;
+  /** Where the cache is kept while fdns does not run; undefined: nowhere. */
+  readonly cacheFile: string | undefined;
+  /** undefined: off. */
+  readonly control: ControlAddress | undefined;
   /** Where fdns answers about itself over HTTP; undefined: nowhere. */
   readonly admin: SocketAddress | undefined;
   readonly logFormat: LogFormat;

@@ -7,7 +7,7 @@ export interface Tunable {
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: "octets" | "ms" | "queries" | "connections";
+  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections";
   readonly why: string;
 }
 
@@ -214,5 +214,47 @@ export const defaults = {
     max: 67_108_864,
     unit: "octets",
     why: "asked of the kernel (socket(7), SO_RCVBUF): a default socket loses most of a burst of 1000 packets, this one none",
+  },
+  cacheOctets: {
+    value: 33_554_432,
+    min: 1_048_576,
+    max: 4_294_967_296,
+    unit: "octets",
+    why: "32 MiB hold some 150 thousand answers, more than a site asks for in a day; 0 is allowed too: no cache",
+  },
+  cacheMinTtlSeconds: {
+    value: 0,
+    min: 0,
+    max: 3600,
+    unit: "seconds",
+    why: "a floor keeps answers beyond what their zone said (against RFC 2181, 8): never unasked, and an hour at most",
+  },
+  cacheMaxTtlSeconds: {
+    value: 86_400,
+    min: 1,
+    max: 604_800,
+    unit: "seconds",
+    why: "RFC 8767, 4 asks for a cap of days to a week; a day, since whoever moves an address expects no more",
+  },
+  cacheMaxNegativeTtlSeconds: {
+    value: 3600,
+    min: 0,
+    max: 86_400,
+    unit: "seconds",
+    why: "RFC 2308, 5: one to three hours worked well, more than a day did harm",
+  },
+  cacheStaleSeconds: {
+    value: 86_400,
+    min: 0,
+    max: 604_800,
+    unit: "seconds",
+    why: "RFC 8767, 5 suggests 1 to 3 days; an outage that lasts longer is known to people",
+  },
+  cacheFileEveryMs: {
+    value: 300_000,
+    min: 10_000,
+    max: 86_400_000,
+    unit: "ms",
+    why: "what a crash or a power cut can lose; a write of 32 MiB each 5 minutes is little even for flash",
   },
 } as const satisfies Record<string, Tunable>;

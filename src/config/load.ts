@@ -1,13 +1,14 @@
 /** From flags and environment to the one checked Config. Reads no file and opens no socket. */
 
-import { type Config, type ListenAddress, type UpstreamAddress, UsageError } from "./config.ts";
+import { type Config, type ControlAddress, type ListenAddress, type UpstreamAddress, UsageError } from "./config.ts";
+import { defaultControlPath } from "./control-path.ts";
 import { defaults } from "./defaults.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
 import { defaultListenAddresses, formatListenAddress } from "./listen-address.ts";
 import { nearest } from "./nearest.ts";
 import { type ServeOption, serveOptions, variableOf } from "./options.ts";
 import { checkAllowed } from "./upstream-allow.ts";
-import { listItems } from "./values.ts";
+import { formatSeconds, listItems } from "./values.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -50,6 +51,8 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
     tcpMaxConnections: singleOf(sources, serveOptions.tcpConnections) ?? defaults.tcpMaxConnections.value,
     tcpMaxPerClient: singleOf(sources, serveOptions.tcpConnectionsPerClient) ?? defaults.tcpMaxPerClient.value,
     shutdownMs: singleOf(sources, serveOptions.shutdownTimeout) ?? defaults.shutdownMs.value,
+    ...cacheOf(sources),
+    control: controlOf(sources),
     admin: singleOf(sources, serveOptions.admin),
     logFormat: singleOf(sources, serveOptions.logFormat) ?? "auto",
     logLevel: singleOf(sources, serveOptions.logLevel) ?? "info",
@@ -65,6 +68,14 @@ export function loadListen(flags: FlagValues, environment: Environment): ListenA
   return listenOf({ flags, environment, warnings: [] });
 }
 
+/**
+ * Where a server with these flags and this environment takes orders; nothing else of them is read.
+ * @throws UsageError
+ */
+export function loadControl(flags: FlagValues, environment: Environment): ControlAddress | undefined {
+  return controlOf({ flags, environment, warnings: [] });
+}
+
 interface Sources {
   readonly flags: FlagValues;
   readonly environment: Environment;
@@ -73,6 +84,38 @@ interface Sources {
 
 function listenOf(sources: Sources): ListenAddress[] {
   return distinct(listOf(sources, serveOptions.listen) ?? defaultListenAddresses, formatListenAddress);
+}
+
+function controlOf(sources: Sources): ControlAddress | undefined {
+  const path = singleOf(sources, serveOptions.control);
+  if (path === "off") return undefined;
+  return { path: path ?? defaultControlPath(sources.environment.RUNTIME_DIRECTORY), isNamed: path !== undefined };
+}
+
+type CacheConfig = Pick<Config, { [Name in keyof Config]: Name extends `cache${string}` ? Name : never }[keyof Config]>;
+
+function cacheOf(sources: Sources): CacheConfig {
+  const cacheOctets = singleOf(sources, serveOptions.cacheSize) ?? defaults.cacheOctets.value;
+  const cacheMinTtlSeconds = singleOf(sources, serveOptions.cacheMinTtl) ?? defaults.cacheMinTtlSeconds.value;
+  const cacheMaxTtlSeconds = singleOf(sources, serveOptions.cacheMaxTtl) ?? defaults.cacheMaxTtlSeconds.value;
+  const cacheFile = singleOf(sources, serveOptions.cacheFile);
+  if (cacheMinTtlSeconds > cacheMaxTtlSeconds) {
+    throw new UsageError(
+      `--cache-min-ttl ${formatSeconds(cacheMinTtlSeconds)} is above --cache-max-ttl ${formatSeconds(cacheMaxTtlSeconds)}; at most that is allowed`,
+    );
+  }
+  if (cacheOctets === 0 && cacheFile !== undefined) {
+    sources.warnings.push("--cache-file changes nothing while --cache-size is 0");
+  }
+  return {
+    cacheOctets,
+    cacheMinTtlSeconds,
+    cacheMaxTtlSeconds,
+    cacheMaxNegativeTtlSeconds:
+      singleOf(sources, serveOptions.cacheMaxNegativeTtl) ?? defaults.cacheMaxNegativeTtlSeconds.value,
+    cacheStaleSeconds: singleOf(sources, serveOptions.cacheStale) ?? defaults.cacheStaleSeconds.value,
+    cacheFile,
+  };
 }
 
 function loadUpstreams(sources: Sources): Pick<Config, "upstreams" | "defaultUpstreams" | "bootstrap"> {

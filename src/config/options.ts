@@ -3,13 +3,14 @@
 import { parseAddressPrefix } from "./address-prefix.ts";
 import { parseAdminAddress } from "./admin-address.ts";
 import { type CaSource, type Config, strategies, UsageError } from "./config.ts";
+import { DEFAULT_CONTROL_PATH, parseControlPath } from "./control-path.ts";
 import { defaults, type Tunable } from "./defaults.ts";
 import { parseHostName } from "./host-and-port.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { parseUpstreamAddress, UPSTREAM_SYNTAX } from "./upstream-address.ts";
 import { parseAllowedUpstream } from "./upstream-allow.ts";
-import { countOf, durationOf, formatDuration, oneOf } from "./values.ts";
+import { countOf, durationOf, formatDuration, formatSeconds, formatSize, oneOf, secondsOf, sizeOf } from "./values.ts";
 
 /** One option of `fdns serve`; the shape the command line reads and prints (cli/arguments.ts). */
 export interface ServeOption<Value> {
@@ -34,6 +35,11 @@ function single<Value>(option: Omit<ServeOption<Value>, "kind">): ServeOption<Va
 function duration(name: string, description: string, tunable: Tunable) {
   const defaultText = formatDuration(tunable.value);
   return single({ name, valueName: "DURATION", description, defaultText, parse: durationOf(tunable) });
+}
+
+function seconds(name: string, description: string, tunable: Tunable) {
+  const defaultText = formatSeconds(tunable.value);
+  return single({ name, valueName: "DURATION", description, defaultText, parse: secondsOf(tunable) });
 }
 
 function count(name: string, valueName: string, description: string, tunable: Tunable) {
@@ -121,6 +127,43 @@ export const serveOptions = {
     defaults.tcpMaxPerClient,
   ),
   shutdownTimeout: duration("shutdown-timeout", "How long to finish what is in flight on SIGTERM", defaults.shutdownMs),
+  cacheSize: single({
+    name: "cache-size",
+    valueName: "OCTETS",
+    description: "How much memory the cache may take, as 64MiB or 1GiB; 0 turns it off",
+    defaultText: formatSize(defaults.cacheOctets.value),
+    parse: sizeOf(defaults.cacheOctets),
+  }),
+  cacheMinTtl: seconds(
+    "cache-min-ttl",
+    "Keep answers for at least so long, whatever their TTL",
+    defaults.cacheMinTtlSeconds,
+  ),
+  cacheMaxTtl: seconds("cache-max-ttl", "Keep answers no longer, whatever their TTL", defaults.cacheMaxTtlSeconds),
+  cacheMaxNegativeTtl: seconds(
+    "cache-max-negative-ttl",
+    "Keep it no longer that a name or type does not exist",
+    defaults.cacheMaxNegativeTtlSeconds,
+  ),
+  cacheStale: seconds(
+    "cache-stale",
+    "How long past its end an answer may be used when no upstream answers; 0 turns it off",
+    defaults.cacheStaleSeconds,
+  ),
+  cacheFile: single({
+    name: "cache-file",
+    valueName: "PATH",
+    description: "Keep the cache in this file while fdns does not run",
+    defaultText: "none: it starts empty",
+    parse: parseCacheFile,
+  }),
+  control: single({
+    name: "control",
+    valueName: "PATH|off",
+    description: "The Unix socket over which fdns cache reaches the running fdns",
+    defaultText: `${DEFAULT_CONTROL_PATH}, or control in RUNTIME_DIRECTORY`,
+    parse: parseControlPath,
+  }),
   admin: single({
     name: "admin",
     valueName: "ADDRESS:PORT",
@@ -153,6 +196,11 @@ function parseTimeServer(text: string): string {
   const name = parseHostName(text);
   if (name !== undefined) return name;
   throw new UsageError(`"${text}" is no host name; the name of a time server is allowed, as 0.pool.ntp.org`);
+}
+
+function parseCacheFile(text: string): string {
+  if (text !== "" && !text.includes("\0")) return text;
+  throw new UsageError(`"${text}" is no path; a file in a folder that fdns may write is allowed`);
 }
 
 function parseCaSource(text: string): CaSource {

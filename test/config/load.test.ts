@@ -34,6 +34,13 @@ test("nothing given: this host's stubs, two operators, the defaults", () => {
     tcpMaxConnections: 1024,
     tcpMaxPerClient: 64,
     shutdownMs: 3000,
+    cacheOctets: 32 * 1024 * 1024,
+    cacheMinTtlSeconds: 0,
+    cacheMaxTtlSeconds: 86_400,
+    cacheMaxNegativeTtlSeconds: 3600,
+    cacheStaleSeconds: 86_400,
+    cacheFile: undefined,
+    control: { path: "/run/fdns/control", isNamed: false },
     admin: undefined,
     logFormat: "auto",
     logLevel: "info",
@@ -68,6 +75,13 @@ describe("where a value comes from", () => {
       FDNS_TCP_CONNECTIONS: "5",
       FDNS_TCP_CONNECTIONS_PER_CLIENT: "3",
       FDNS_SHUTDOWN_TIMEOUT: "0s",
+      FDNS_CACHE_SIZE: "64M",
+      FDNS_CACHE_MIN_TTL: "5s",
+      FDNS_CACHE_MAX_TTL: "2h",
+      FDNS_CACHE_MAX_NEGATIVE_TTL: "1m",
+      FDNS_CACHE_STALE: "3d",
+      FDNS_CACHE_FILE: "/var/cache/fdns/cache",
+      FDNS_CONTROL: "/run/other/control",
       FDNS_ADMIN: "[::1]:9153",
       FDNS_LOG_FORMAT: "json",
       FDNS_LOG_LEVEL: "debug",
@@ -91,6 +105,13 @@ describe("where a value comes from", () => {
       tcpMaxConnections: 5,
       tcpMaxPerClient: 3,
       shutdownMs: 0,
+      cacheOctets: 64 * 1024 * 1024,
+      cacheMinTtlSeconds: 5,
+      cacheMaxTtlSeconds: 7200,
+      cacheMaxNegativeTtlSeconds: 60,
+      cacheStaleSeconds: 259_200,
+      cacheFile: "/var/cache/fdns/cache",
+      control: { path: "/run/other/control", isNamed: true },
       admin: { host: "::1", port: 9153 },
       logFormat: "json",
       logLevel: "debug",
@@ -136,6 +157,71 @@ describe("where a value comes from", () => {
     expect(warnings).toHaveLength(3);
     expect(warnings.join("\n")).toMatch(/FDNS_LISTN .*FDNS_LISTEN meant\?\nFDNS_PORT .*\nFDNS_LISTEN is empty/);
     expect(config.listen).toHaveLength(2);
+  });
+});
+
+describe("the cache", () => {
+  test.each([
+    ["0", 0],
+    ["0GiB", 0],
+    ["1048576", 1_048_576],
+    ["2048k", 2 * 1024 * 1024],
+    ["32MiB", 32 * 1024 * 1024],
+    ["4g", 4 * 1024 ** 3],
+  ])("--cache-size %s", (text, octets) => expect(load({ "cache-size": text }).config.cacheOctets).toBe(octets));
+
+  test.each(["1", "1023KiB", "5GiB", "32MB", "1.5G", "-1", "M", "32 MiB", ""])("not --cache-size %j", (text) =>
+    expect(() => load({ "cache-size": text })).toThrow(/^--cache-size: ".*" is not allowed; 0, or 1MiB to 4GiB is/),
+  );
+
+  test("TTLs and the time of stale answers are whole seconds with a unit, up to days", () => {
+    expect(load({ "cache-stale": "0" }).config.cacheStaleSeconds).toBe(0);
+    expect(load({ "cache-stale": "36h" }).config.cacheStaleSeconds).toBe(129_600);
+    expect(load({ "cache-max-ttl": "2000ms" }).config.cacheMaxTtlSeconds).toBe(2);
+    for (const text of ["500ms", "8d", "30", "1w", ""]) {
+      expect(() => load({ "cache-stale": text })).toThrow(/^--cache-stale: ".*" is not allowed; 0s to 7d is/);
+    }
+    expect(() => load({ "cache-min-ttl": "2h" })).toThrow("0s to 1h");
+    expect(() => load({ "cache-max-ttl": "0" })).toThrow("1s to 7d");
+  });
+
+  test("a floor above the ceiling is a mistake", () => {
+    expect(() => load({ "cache-min-ttl": "1m" }, { FDNS_CACHE_MAX_TTL: "30s" })).toThrow(
+      "--cache-min-ttl 1m is above --cache-max-ttl 30s; at most that is allowed",
+    );
+    expect(() => load({ "cache-min-ttl": "1m", "cache-max-ttl": "60s" })).not.toThrow();
+  });
+
+  test("a file for a cache that is off is warned of", () => {
+    const { config, warnings } = load({ "cache-file": "c", "cache-size": "0" });
+    expect(config.cacheFile).toBe("c");
+    expect(warnings).toEqual(["--cache-file changes nothing while --cache-size is 0"]);
+    expect(() => load({ "cache-file": "" })).toThrow('--cache-file: "" is no path');
+  });
+});
+
+describe("--control", () => {
+  const of = (flags: Record<string, string>, environment: Environment = {}) => load(flags, environment).config.control;
+
+  test("is in the folder systemd made, unless it is named", () => {
+    expect(of({}, { RUNTIME_DIRECTORY: "/run/a" })).toEqual({ path: "/run/a/control", isNamed: false });
+    expect(of({}, { RUNTIME_DIRECTORY: "/run/a:/run/b" })?.path).toBe("/run/a/control");
+    expect(of({}, { RUNTIME_DIRECTORY: "" })?.path).toBe("/run/fdns/control");
+    expect(of({ control: "c" }, { RUNTIME_DIRECTORY: "/run/a" })).toEqual({ path: "c", isNamed: true });
+  });
+
+  test("off", () => {
+    expect(of({ control: "off" })).toBeUndefined();
+    expect(of({}, { FDNS_CONTROL: "off" })).toBeUndefined();
+  });
+
+  test("is a path that fits in a socket's address, in octets", () => {
+    expect(of({ control: "ä".repeat(53) })?.path).toHaveLength(53);
+    for (const text of ["", "a\0b", "a".repeat(108), "ä".repeat(54)]) {
+      expect(() => load({ control: text })).toThrow(
+        /^--control: ".*" is no path of a Unix socket; one of 1 to 107 octets/s,
+      );
+    }
   });
 });
 
