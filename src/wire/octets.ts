@@ -1,4 +1,4 @@
-/** Two-octet numbers in network order, and copying. */
+/** Numbers of two and four octets in network order, and copying. */
 
 export function readUint16(octets: Uint8Array, at: number): number {
   return (octets[at]! << 8) | octets[at + 1]!;
@@ -7,6 +7,18 @@ export function readUint16(octets: Uint8Array, at: number): number {
 export function writeUint16(octets: Uint8Array, at: number, value: number): void {
   octets[at] = (value >> 8) & 0xff;
   octets[at + 1] = value & 0xff;
+}
+
+/** Unsigned. */
+export function readUint32(octets: Uint8Array, at: number): number {
+  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0;
+}
+
+export function writeUint32(octets: Uint8Array, at: number, value: number): void {
+  octets[at] = value >>> 24;
+  octets[at + 1] = (value >>> 16) & 0xff;
+  octets[at + 2] = (value >>> 8) & 0xff;
+  octets[at + 3] = value & 0xff;
 }
 
 /** Above this, making a view and letting the runtime copy is cheaper than a loop. */

@@ -2,13 +2,13 @@
 
 import { readUint16 } from "./octets.ts";
 import { OPTION } from "./protocol.ts";
-import type { ResponseLayout } from "./response.ts";
+import type { MessageLayout } from "./response.ts";
 
 /**
  * Where the first option with this code begins (its code, then its length, then its octets), counted as `octets` is;
  * -1 if there is none, or the options are malformed before it.
  */
-export function findOption(octets: Uint8Array, start: number, layout: ResponseLayout, code: number): number {
+export function findOption(octets: Uint8Array, start: number, layout: MessageLayout, code: number): number {
   const end = start + layout.optionsEnd;
   let at = start + layout.optionsStart;
   while (at + 4 <= end) {
@@ -21,13 +21,13 @@ export function findOption(octets: Uint8Array, start: number, layout: ResponseLa
 }
 
 /** The INFO-CODE of the first Extended DNS Error (RFC 8914, 2), or -1. */
-export function extendedErrorOf(octets: Uint8Array, start: number, layout: ResponseLayout): number {
+export function extendedErrorOf(octets: Uint8Array, start: number, layout: MessageLayout): number {
   const at = findOption(octets, start, layout, OPTION.EXTENDED_ERROR);
   return at < 0 || readUint16(octets, at + 2) < 2 ? -1 : readUint16(octets, at + 4);
 }
 
 /** How long the server keeps an idle connection, in milliseconds (edns-tcp-keepalive, RFC 7828, 3.1), or -1. */
-export function keepaliveMsOf(octets: Uint8Array, start: number, layout: ResponseLayout): number {
+export function keepaliveMsOf(octets: Uint8Array, start: number, layout: MessageLayout): number {
   const at = findOption(octets, start, layout, OPTION.TCP_KEEPALIVE);
   return at < 0 || readUint16(octets, at + 2) !== 2 ? -1 : readUint16(octets, at + 4) * 100;
 }

@@ -35,7 +35,21 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 
-export const TYPE = { OPT: 41, TKEY: 249, TSIG: 250, IXFR: 251, AXFR: 252 } as const;
+export const TYPE = {
+  CNAME: 5,
+  SOA: 6,
+  DNAME: 39,
+  OPT: 41,
+  RRSIG: 46,
+  NSEC: 47,
+  NSEC3: 50,
+  TKEY: 249,
+  TSIG: 250,
+  IXFR: 251,
+  AXFR: 252,
+  /** "*" in RFC 1035, 3.2.3. */
+  ANY: 255,
+} as const;
 
 export const CLASS_IN = 1;
 
@@ -45,7 +59,9 @@ export const OPTION = { CLIENT_SUBNET: 8, TCP_KEEPALIVE: 11, PADDING: 12, EXTEND
 export const EDE = {
   NONE: -1,
   OTHER: 0,
+  STALE_ANSWER: 3,
   PROHIBITED: 18,
+  STALE_NXDOMAIN_ANSWER: 19,
   NOT_SUPPORTED: 21,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,

@@ -46,6 +46,8 @@ export class Query {
     this.cd = other.cd;
     this.ad = other.ad;
     this.dnssecOk = other.dnssecOk;
+    this.qtype = other.qtype;
+    this.qclass = other.qclass;
     this.questionOctets = other.questionOctets;
     copyOctets(other.question, 0, this.question, 0, other.questionOctets);
   }

@@ -2,25 +2,45 @@
 
 import { skipName } from "./name.ts";
 import { readUint16 } from "./octets.ts";
-import { HEADER_OCTETS, OPT_OCTETS, RCODE_MASK, TYPE } from "./protocol.ts";
+import { HEADER_OCTETS, MAX_MESSAGE_OCTETS, OPT_OCTETS, RCODE_MASK, TYPE } from "./protocol.ts";
 
-/** Where the parts of one response are; offsets count from the first octet of its header. Objects are reused. */
-export class ResponseLayout {
+/** A record of no RDATA, owned by the root: name, type, class, TTL, length (RFC 1035, 4.1.3). */
+const MIN_RECORD_OCTETS = 11;
+const MAX_RECORDS = Math.floor((MAX_MESSAGE_OCTETS - HEADER_OCTETS) / MIN_RECORD_OCTETS);
+
+/** Where the parts of one response are, whoever keeps it; offsets count from the first octet of its header. */
+export interface MessageLayout {
   /** With the upper bits that the OPT carries. */
-  rcode = 0;
+  readonly rcode: number;
   /** Octets of the question; 0 when the response has none, as some servers' errors do. */
-  questionOctets = 0;
+  readonly questionOctets: number;
   /** The end of what is passed on: where the OPT begins, or behind the last record. */
-  bodyOctets = 0;
+  readonly bodyOctets: number;
   /** Records of the additional section within the body. */
-  additionalRecords = 0;
+  readonly additionalRecords: number;
   /** The OPT's options; both 0 without an OPT. */
+  readonly optionsStart: number;
+  readonly optionsEnd: number;
+  /** Where the TTLs of the body's records are, in their order, so never the OPT's; `ttlCount` of them count. */
+  readonly ttlAt: Uint16Array;
+  readonly ttlCount: number;
+}
+
+/** The layout of a response read octet by octet. Objects are reused: scan() overwrites every field. */
+export class ResponseLayout implements MessageLayout {
+  rcode = 0;
+  questionOctets = 0;
+  bodyOctets = 0;
+  additionalRecords = 0;
   optionsStart = 0;
   optionsEnd = 0;
+  /** Large enough for every message. */
+  readonly ttlAt = new Uint16Array(MAX_RECORDS);
+  ttlCount = 0;
 
   /**
    * Reads the response at octets[start, start + length). False if it is malformed: a record runs past the end, a
-   * pointer points forward, there are two questions or two OPTs.
+   * pointer points forward, there are two questions or two OPTs, it is longer than 65,535 octets.
    *
    * The OPT is hop by hop (RFC 6891, 6.1.1) and servers put it last. Where one does not, the additional records
    * behind it are not passed on: they are optional (RFC 2181, 9), and their compression pointers would be wrong.
@@ -31,7 +51,8 @@ export class ResponseLayout {
     this.additionalRecords = 0;
     this.optionsStart = 0;
     this.optionsEnd = 0;
-    if (length < HEADER_OCTETS) return false;
+    this.ttlCount = 0;
+    if (length < HEADER_OCTETS || length > MAX_MESSAGE_OCTETS) return false;
     this.rcode = octets[start + 3]! & RCODE_MASK;
     const behind = this.#scanQuestion(octets, start, start + length);
     return behind >= 0 && this.#scanRecords(octets, behind, start, start + length);
@@ -59,6 +80,8 @@ export class ResponseLayout {
       if (behind > end) return false;
       if (readUint16(octets, fixed) === TYPE.OPT) {
         if (!this.#takeOpt(octets, start, at, behind, i - beforeAdditional)) return false;
+      } else if (this.optionsStart === 0) {
+        this.ttlAt[this.ttlCount++] = fixed + 4 - start;
       }
       at = behind;
     }

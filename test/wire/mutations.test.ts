@@ -103,6 +103,11 @@ function told(query: Query): string {
   return JSON.stringify(rest) + all.subarray(0, query.questionOctets).join();
 }
 
+function read(layout: ResponseLayout): string {
+  const { ttlAt, ...rest } = layout;
+  return JSON.stringify(rest) + ttlAt.subarray(0, layout.ttlCount).join();
+}
+
 describe(`${MUTATIONS} mutations`, () => {
   test("of queries", () => {
     const next = numbersFrom(20_261_123);
@@ -145,7 +150,7 @@ describe(`${MUTATIONS} mutations`, () => {
   function expectSameElsewhere(layout: ResponseLayout, isWellFormed: boolean, length: number): void {
     const again = other.scan(elsewhere(length), MARGIN, length);
     if (length < 12) return;
-    if (again !== isWellFormed || JSON.stringify(layout) !== JSON.stringify(other)) throw outOfBounds(length);
+    if (again !== isWellFormed || read(layout) !== read(other)) throw outOfBounds(length);
   }
 
   /** Patches the response for a client that asked its very question. Returns 1 if it did not fit. */
