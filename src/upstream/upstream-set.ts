@@ -5,7 +5,7 @@
 
 import type { Strategy, UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
-import { extendedErrorOf } from "../wire/options.ts";
+import { isFinalError } from "../wire/options.ts";
 import { RCODE } from "../wire/protocol.ts";
 import type { ResponseLayout } from "../wire/response.ts";
 import { type Choice, choiceOf } from "./choice.ts";
@@ -31,12 +31,6 @@ const HOLD_RETRY_MS = 100;
 const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
 /** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
 const ATTEMPT_P95S = 8;
-
-/**
- * Extended DNS Errors that are the name's or a policy's fault (RFC 8914, 4): another server would say the same, or
- * should not be asked to say otherwise. 1, 2, 5 to 12: DNSSEC; 15 to 18: blocked, censored, filtered, prohibited.
- */
-const FINAL_ERRORS: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17, 18]);
 
 export class UpstreamSet implements ServerOwner {
   readonly servers: readonly DotServer[];
@@ -181,7 +175,7 @@ export class UpstreamSet implements ServerOwner {
   /** SERVFAIL and REFUSED are worth one more server, unless they say that the name or a policy is to blame. */
   #isWorthAnother(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
     if (!isServersError(layout.rcode) || exchange.secondOpinion) return false;
-    if (FINAL_ERRORS.has(extendedErrorOf(octets, start, layout))) return false;
+    if (isFinalError(octets, start, layout)) return false;
     return exchange.hedge?.carrier !== undefined || this.#healthyUntried(exchange).length > 0;
   }
 

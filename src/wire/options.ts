@@ -31,3 +31,14 @@ export function keepaliveMsOf(octets: Uint8Array, start: number, layout: Message
   const at = findOption(octets, start, layout, OPTION.TCP_KEEPALIVE);
   return at < 0 || readUint16(octets, at + 2) !== 2 ? -1 : readUint16(octets, at + 4) * 100;
 }
+
+/**
+ * Extended DNS Errors that are the name's or a policy's fault (RFC 8914, 4): another server would say the same, or
+ * should not be asked to say otherwise. 1, 2, 5 to 12: DNSSEC; 15 to 18: blocked, censored, filtered, prohibited.
+ */
+const FINAL_ERRORS: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17, 18]);
+
+/** Whether the response says that validation or a policy is why it is an error. */
+export function isFinalError(octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
+  return FINAL_ERRORS.has(extendedErrorOf(octets, start, layout));
+}
