@@ -224,4 +224,6 @@ export interface Runtime {
   localAddresses(): LocalAddress[];
   /** Text that differs when an address or a default route of the host does. */
   networkPath(): string;
+  /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
+  uptimeMs(): number | undefined;
 }

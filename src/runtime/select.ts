@@ -9,6 +9,7 @@ import { listenTcp } from "./streams.ts";
 import { dialTls, trustAnchors } from "./tls-dial.ts";
 import { batchedUdpEngine } from "./udp-batched.ts";
 import { portableUdpEngine } from "./udp-portable.ts";
+import { uptimeMs } from "./uptime.ts";
 
 export function selectRuntime(): Runtime {
   return {
@@ -29,6 +30,7 @@ export function selectRuntime(): Runtime {
     trustAnchors,
     localAddresses,
     networkPath,
+    uptimeMs,
   };
 }
 

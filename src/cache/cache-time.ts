@@ -1,0 +1,80 @@
+/**
+ * The clock that the age of answers is told by, in tenths of a second ("Ds"). It follows the monotonic clock, so that
+ * a step of the wall clock ages nothing, and adds the time the host spent suspended, which that clock does not count
+ * (clock_gettime(2), CLOCK_BOOTTIME) and TTLs do. It never goes back.
+ */
+
+import type { Clock } from "../runtime/runtime.ts";
+
+/** Where it starts: 38 days, so that what is restored from a file can be older than the process. 2^32 are 13 years. */
+const START_DS = 2 ** 25;
+
+/** How often the host's uptime is compared: after waking up, ages are short of the time suspended for so long at most. */
+const LOOK_MS = 1000;
+
+/** The uptime comes in whole seconds, so a difference below this may be rounding; that much aging may be missed. */
+const LEAST_SUSPENDED_MS = 2000;
+
+/** Callers may pass a time they took earlier in the same turn. What is further back is a step of the clock itself. */
+const BACKWARD_MS = 1000;
+
+export interface CacheTimeParts {
+  readonly clock: Pick<Clock, "nowMs" | "after">;
+  /** As Runtime.uptimeMs. */
+  readonly uptimeMs: () => number | undefined;
+}
+
+export class CacheTime {
+  readonly #parts: CacheTimeParts;
+  /** What is added to the monotonic clock. */
+  #shiftMs: number;
+  /** The latest the monotonic clock was seen at. */
+  #latestMs: number;
+  #looked: { readonly uptimeMs: number | undefined; readonly ownMs: number };
+  #cancel: () => void;
+
+  constructor(parts: CacheTimeParts) {
+    this.#parts = parts;
+    this.#latestMs = parts.clock.nowMs();
+    this.#shiftMs = START_DS * 100 - this.#latestMs;
+    this.#looked = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
+    this.#cancel = parts.clock.after(LOOK_MS, () => this.#look());
+  }
+
+  /** Now. */
+  get nowDs(): number {
+    return this.at(this.#parts.clock.nowMs());
+  }
+
+  /** The same for a reading of Clock.nowMs() that was just made, for callers that have one. */
+  at(nowMs: number): number {
+    if (nowMs > this.#latestMs) this.#latestMs = nowMs;
+    else if (nowMs < this.#latestMs - BACKWARD_MS) {
+      // No kernel's monotonic clock does so; virtual machines and tests do.
+      this.#shiftMs += this.#latestMs - nowMs;
+      this.#latestMs = nowMs;
+    }
+    return Math.floor(this.#ownMs / 100);
+  }
+
+  /** Looks at the uptime no more. */
+  stop(): void {
+    this.#cancel();
+  }
+
+  get #ownMs(): number {
+    return this.#latestMs + this.#shiftMs;
+  }
+
+  /** Only what the uptime is ahead counts: where it is behind, it is the monotonic clock that was moved. */
+  #look(): void {
+    const { clock, uptimeMs } = this.#parts;
+    const before = this.#looked;
+    const upMs = uptimeMs();
+    this.at(clock.nowMs());
+    const suspendedMs = (upMs ?? Number.NaN) - (before.uptimeMs ?? Number.NaN) - (this.#ownMs - before.ownMs);
+    if (suspendedMs >= LEAST_SUSPENDED_MS) this.#shiftMs += suspendedMs;
+    this.#looked = { uptimeMs: upMs, ownMs: this.#ownMs };
+    this.#cancel = clock.after(LOOK_MS, () => this.#look());
+  }
+}
