@@ -39,6 +39,6 @@ export function keepaliveMsOf(octets: Uint8Array, start: number, layout: Message
 const FINAL_ERRORS: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17, 18]);
 
 /** Whether the response says that validation or a policy is why it is an error. */
-export function isFinalError(octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
+export function isFinalError(octets: Uint8Array, start: number, layout: MessageLayout): boolean {
   return FINAL_ERRORS.has(extendedErrorOf(octets, start, layout));
 }
