@@ -27,6 +27,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./doctor.ts")).doctor,
   },
   {
+    name: "cache",
+    description: "Statistics of the running fdns' cache; forgetting names, or all; showing what is in it",
+    load: async () => (await import("./cache.ts")).cache,
+  },
+  {
     name: "health",
     description: "Whether the fdns of this host answers, for probes",
     load: async () => (await import("./health.ts")).health,

@@ -209,6 +209,30 @@ export interface LocalAddress {
   readonly interfaceName: string;
 }
 
+export interface ReadableFile {
+  /** Its size when it was opened. */
+  readonly octets: number;
+  /** Reads from `position` on until `into` is full or the file ends. @returns how many octets came */
+  read(into: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A file in the making. Its path shows the old octets until commit(), and then all of the new ones. */
+export interface FileReplacement {
+  write(octets: Uint8Array): Promise<void>;
+  commit(): Promise<void>;
+  /** Leaves the old file as it was, and nothing beside it. */
+  abandon(): Promise<void>;
+}
+
+/** All reject with the host's Error. */
+export interface Files {
+  /** Opens a regular file; undefined if there is none. */
+  read(path: string): Promise<ReadableFile | undefined>;
+  /** Begins a file for its owner alone (mode 0600) beside the path, in its place once it is committed. */
+  replace(path: string): Promise<FileReplacement>;
+}
+
 export interface Runtime {
   /** For the start-up line: "bun 1.4.5", "deno 2.9.6". */
   readonly description: string;
@@ -226,4 +250,5 @@ export interface Runtime {
   networkPath(): string;
   /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
   uptimeMs(): number | undefined;
+  readonly files: Files;
 }

@@ -2,6 +2,7 @@
 
 import * as os from "node:os";
 import { systemClock, systemRandom } from "./clock.ts";
+import { files } from "./files.ts";
 import { loadLibc } from "./libc.ts";
 import { networkPath } from "./network-path.ts";
 import type { LocalAddress, Runtime } from "./runtime.ts";
@@ -31,6 +32,7 @@ export function selectRuntime(): Runtime {
     localAddresses,
     networkPath,
     uptimeMs,
+    files,
   };
 }
 

@@ -1,0 +1,123 @@
+/** Listening on a Unix socket that only fdns' own user may connect to. */
+
+import { lstat, mkdir, rmdir, unlink } from "node:fs/promises";
+import * as net from "node:net";
+import { dirname } from "node:path";
+import process from "node:process";
+import { BindError, type BindFailure, type ByteStream, type StreamHandler } from "./runtime.ts";
+import { NodeStream } from "./streams.ts";
+
+export interface UnixListener {
+  /** Ends every connection and removes the socket; resolves when it is gone. */
+  close(): Promise<void>;
+}
+
+export interface UnixListenOptions {
+  readonly path: string;
+  /** Whether the path's folder is made if it is missing, and removed at the end; its parent must be there. */
+  readonly makesFolder?: boolean;
+  /** Called for each connection; whoever handles the stream must end it, also after the peer ended its side. */
+  readonly onConnection: (stream: ByteStream) => StreamHandler;
+}
+
+/** A few people and programs at once, each for a moment. */
+const MAX_CONNECTIONS = 16;
+
+/** Read and write for the owner: connecting needs write (unix(7)). */
+const UMASK = 0o177;
+
+/**
+ * Listens. The socket of a process that is no more is replaced.
+ * @throws BindError (as a rejection): "in-use" where a process listens, or the path is no socket.
+ */
+export async function listenUnix(options: UnixListenOptions): Promise<UnixListener> {
+  const folder = dirname(options.path);
+  const isMade = options.makesFolder === true && (await succeeds(mkdir(folder, { mode: 0o755 })));
+  const removeFolder = async () => {
+    if (isMade) await succeeds(rmdir(folder));
+  };
+  try {
+    const { close } = await bindOrReplace(options);
+    return { close: () => close().then(removeFolder) };
+  } catch (error) {
+    await removeFolder();
+    throw error;
+  }
+}
+
+async function bindOrReplace(options: UnixListenOptions): Promise<UnixListener> {
+  try {
+    return await bind(options);
+  } catch (error) {
+    if (!(error instanceof BindError) || error.reason !== "in-use" || !(await isLeftBehind(options.path))) throw error;
+  }
+  await succeeds(unlink(options.path));
+  return bind(options);
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}
+
+function bind({ path, onConnection }: UnixListenOptions): Promise<UnixListener> {
+  const open = new Set<net.Socket>();
+  const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    const stream = new NodeStream(socket);
+    stream.handle(onConnection(stream));
+  });
+  listener.maxConnections = MAX_CONNECTIONS;
+  const close = () =>
+    new Promise<void>((closed) => {
+      listener.close(() => closed());
+      for (const socket of open) socket.destroy();
+    });
+  return new Promise((resolve, reject) => {
+    const refuse = (error: unknown) => reject(bindError(path, error as Error));
+    listener.once("error", refuse);
+    // The socket is made before listen() returns, on Bun as on Deno.
+    const umask = process.umask(UMASK);
+    try {
+      listener.listen(path, () => {
+        listener.removeListener("error", refuse);
+        listener.on("error", () => {}); // a fault of one accept(2) ends nothing else
+        resolve({ close });
+      });
+    } catch (error) {
+      refuse(error); // Deno, where it lacks the permission
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+/** Whether nobody listens on the socket at the path. What is no socket is somebody's file. */
+async function isLeftBehind(path: string): Promise<boolean> {
+  const facts = await lstat(path).catch(() => undefined);
+  if (facts?.isSocket() !== true) return false;
+  return new Promise((resolve) => {
+    const socket = net.connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+  });
+}
+
+const failures: Readonly<Record<string, readonly [reason: BindFailure, text: string]>> = {
+  EADDRINUSE: ["in-use", "the path is taken"],
+  EACCES: ["not-permitted", "fdns may not write there"],
+  EPERM: ["not-permitted", "fdns may not write there"],
+  EROFS: ["not-permitted", "the file system is read-only"],
+  ENOENT: ["no-such-address", "there is no such folder"],
+};
+
+function bindError(path: string, error: Error): BindError {
+  const [reason, text] = failures[(error as NodeJS.ErrnoException).code ?? ""] ?? ["other", error.message];
+  return new BindError(reason, `${path}: ${text}`, { cause: error });
+}
