@@ -1,117 +1,242 @@
 /**
- * The cache's storage: whole answers in one flat memory that several threads share. Reading takes no lock: who reads
- * copies, and asks afterwards whether what was copied was still there.
+ * The cache's storage: whole answers in one flat memory (memory.ts) that several threads share. Reading takes no lock:
+ * a reader copies, and asks afterwards whether what it copied was there all the time.
  */
 
 import type { Random } from "../runtime/runtime.ts";
+import { HEADER_OCTETS } from "../wire/protocol.ts";
 import type { MessageLayout } from "../wire/response.ts";
-import { Found, type FoundEntry } from "./found.ts";
+import { CacheCounters } from "./counters.ts";
+import { entryUnits, hasPlainQuestion, isKeyAt, keptOptionsOctets, readEntry, writeEntry } from "./entry.ts";
+import { Eviction } from "./eviction.ts";
+import { Found, type FoundEntry, MAX_TTLS } from "./found.ts";
+import { Ghosts } from "./ghosts.ts";
+import { questionHash } from "./hash.ts";
+import { KEY_DENIAL } from "./key.ts";
+import { CacheMemory, REFUSED_WORD, TALLY, UNIT_OCTETS } from "./memory.ts";
+import { isLive, MAIN, PROBATION } from "./ring.ts";
+import { MAX_PROBES, Slots } from "./slots.ts";
+import { type StoreWalk, Walk } from "./walk.ts";
+import { WriterLock } from "./writer-lock.ts";
 
+export type { CacheCounters } from "./counters.ts";
 export type { FoundEntry } from "./found.ts";
-
-/** What a key has besides the question: DNSSEC OK, Checking Disabled, and that it is a denial (RFC 8020). */
-export const KEY_DO = 1;
-export const KEY_CD = 2;
-export const KEY_DENIAL = 4;
+export { KEY_CD, KEY_DENIAL, KEY_DO } from "./key.ts";
+export { cacheMemory } from "./memory.ts";
+export type { StoreWalk } from "./walk.ts";
 
 export interface CacheStoreParts {
+  /** For the hash's key, if nobody has made it yet. */
   readonly random: Random;
-  /** The number of the thread among those that share the memory, from 0. */
+  /** This thread's number among those that share the memory, from 0. */
   readonly worker?: number;
   /** Whether there are other threads; if not, what only they need is left out. */
   readonly isShared?: boolean;
 }
 
-/** Read when asked, from the shared memory: they are of all threads. */
-export interface CacheCounters {
-  readonly entries: number;
-  /** Of `entries`, those with KEY_DENIAL. */
-  readonly denials: number;
-  /** Octets of the live entries, and how many there is room for. */
-  readonly octetsUsed: number;
-  readonly capacityOctets: number;
-  readonly stores: number;
-  readonly evictions: number;
-  readonly replaced: number;
-  readonly refused: number;
-}
-
-/** A walk over every live entry, oldest first in each ring. Stores may happen in between. */
-export interface StoreWalk {
-  /** Goes on to the next entry; false at the end. */
-  next(): boolean;
-  readonly entry: FoundEntry;
-  /** Whether `entry` is still there: to be asked after its octets were copied, when there are other threads. */
-  readonly intact: boolean;
-}
-
-/**
- * Memory for a store; everything the store needs is in it. The pages are the kernel's until they are written to.
- *
- * @throws RangeError unless 1 MiB <= octets <= 4 GiB
- */
-export function cacheMemory(octets: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(octets);
-}
+/** Larger answers are not stored: one of them would push out too many others. */
+const MAX_SHARE = 1 / 8;
+/** A larger entry is not put on probation: it would push out too many others there. */
+const MAX_PROBATION_SHARE = 1 / 4;
 
 export class CacheStore {
-  readonly found: FoundEntry = new Found();
+  readonly found: FoundEntry;
+  /** All of the memory; the message of `found` starts at found.messageStart. */
   readonly octets: Uint8Array;
   readonly counters: CacheCounters;
+  readonly #found = new Found();
+  readonly #memory: CacheMemory;
+  readonly #words: Int32Array;
+  readonly #tallies: Float64Array;
+  readonly #unitMask: number;
+  readonly #slots: Slots;
+  readonly #ghosts: Ghosts;
+  readonly #eviction: Eviction;
+  readonly #lock: WriterLock;
+  readonly #seedA: number;
+  readonly #seedB: number;
+  readonly #isShared: boolean;
+  readonly #maxUnits: number;
+  /** A cell that only this thread uses. */
+  readonly #own = new Int32Array(new SharedArrayBuffer(4));
+  /** The ref of what `found` describes, or of what search() found. */
+  #ref = 0;
 
-  constructor(memory: SharedArrayBuffer, _parts: CacheStoreParts) {
-    this.octets = new Uint8Array(memory);
-    throw new Error("not built yet");
+  constructor(memory: SharedArrayBuffer, parts: CacheStoreParts) {
+    this.#memory = new CacheMemory(memory);
+    this.#words = this.#memory.words;
+    this.#tallies = this.#memory.tallies;
+    this.#unitMask = 2 ** this.#memory.unitBits - 1;
+    this.#slots = new Slots(this.#memory);
+    this.#ghosts = new Ghosts(this.#memory);
+    this.#eviction = new Eviction(this.#memory, this.#slots, this.#ghosts);
+    this.#lock = new WriterLock(this.#words, parts.worker ?? 0);
+    [this.#seedA, this.#seedB] = this.#memory.seeds(parts.random);
+    this.#isShared = parts.isShared ?? false;
+    this.#maxUnits = this.#eviction.units * MAX_SHARE;
+    this.found = this.#found;
+    this.octets = this.#memory.octets;
+    this.counters = new CacheCounters(this.#memory, this.#eviction.units * UNIT_OCTETS);
   }
 
-  /** The keyed hash of a question and its flags: 32 bits, unsigned. The question starts at octet 0. */
-  hash(_question: Uint8Array, _questionOctets: number, _flags: number): number {
-    return 0;
+  /** The keyed hash of a question and its flags: 32 bits, unsigned. The question starts at octet 0, in any case. */
+  hash(question: Uint8Array, questionOctets: number, flags: number): number {
+    return questionHash(this.#seedA, this.#seedB, question, questionOctets, flags);
   }
 
   /** Looks up; true if found: `found` describes it until the next call of find or put. Counts a use. */
-  find(_question: Uint8Array, _questionOctets: number, _flags: number, _hash: number): boolean {
-    return false;
+  find(question: Uint8Array, questionOctets: number, flags: number, hash: number): boolean {
+    const slot = this.#search(question, 0, questionOctets, flags, hash | 0);
+    if (slot < 0 || !readEntry(this.#memory, (this.#ref >>> 1) & this.#unitMask, this.#found) || !this.intact)
+      return false;
+    this.#slots.use(slot);
+    return true;
   }
 
   /** Whether what `found` describes has not been overwritten since find(): to be asked after its octets were copied. */
   get intact(): boolean {
-    return false;
+    this.#fence();
+    return isLive(this.#words, this.#ref);
   }
 
   /**
-   * Stores; replaces the entry of the same key. The message is octets[start, start + bodyOctets); of its options,
-   * the Extended DNS Errors are kept. False if it is too large (more than an eighth of the room), has no plain
-   * question, or the lock was not to be had.
+   * Stores; replaces the entry of the same key. The message is octets[start, start + bodyOctets); of its options, the
+   * Extended DNS Errors are kept. `storedDs` is now, by the cache's clock. False if it is larger than an eighth of the
+   * room, its question is none that a query could have, or the lock was not to be had.
    */
   put(
-    _flags: number,
-    _hash: number,
-    _octets: Uint8Array,
-    _start: number,
-    _layout: MessageLayout,
-    _lifetimeSeconds: number,
-    _storedDs: number,
+    flags: number,
+    hash: number,
+    octets: Uint8Array,
+    start: number,
+    layout: MessageLayout,
+    lifetimeSeconds: number,
+    storedDs: number,
   ): boolean {
-    return false;
+    const optionsOctets = keptOptionsOctets(octets, start, layout);
+    const units = entryUnits(layout.ttlCount, layout.bodyOctets, optionsOctets);
+    const isFit = units <= this.#maxUnits && layout.ttlCount <= MAX_TTLS && hasPlainQuestion(octets, start, layout);
+    if (!isFit || !this.#lock.acquire()) {
+      Atomics.add(this.#words, REFUSED_WORD, 1);
+      return false;
+    }
+    try {
+      const question = start + HEADER_OCTETS;
+      const before = this.#search(octets, question, layout.questionOctets, flags, hash | 0);
+      const ring = this.#eviction.ring(this.#ringFor(before, hash | 0, units));
+      const ref = this.#eviction.place(ring, units, storedDs);
+      const unit = ring.unitOf(ref);
+      writeEntry(this.#memory, unit, ref, hash, flags, octets, start, layout, optionsOctets, lifetimeSeconds, storedDs);
+      ring.advance(ref, units);
+      this.#tallies[TALLY.USED + ring.number]! += units;
+      // Making room may have given up, or moved, what is replaced.
+      this.#enter(this.#search(octets, question, layout.questionOctets, flags, hash | 0), hash | 0, flags, ref);
+    } finally {
+      this.#lock.release();
+    }
+    return true;
   }
 
-  /** Forgets the entry of this key; false if there is none or the lock was not to be had. */
-  remove(_question: Uint8Array, _questionOctets: number, _flags: number, _hash: number): boolean {
-    return false;
+  /** Forgets the entry of this key; false if there is none, or the lock was not to be had. */
+  remove(question: Uint8Array, questionOctets: number, flags: number, hash: number): boolean {
+    if (!this.#lock.acquire(true)) return false;
+    try {
+      const slot = this.#search(question, 0, questionOctets, flags, hash | 0);
+      if (slot < 0) return false;
+      this.#eviction.forget(slot);
+      this.#slots.free(slot);
+      return true;
+    } finally {
+      this.#lock.release();
+    }
   }
 
   /** Forgets everything; false if the lock was not to be had. */
   flush(): boolean {
-    return false;
+    if (!this.#lock.acquire(true)) return false;
+    this.#clear();
+    this.#lock.release();
+    return true;
   }
 
-  /** Frees the lock if a worker that is no more held it, and forgets everything then: it left its work half done. */
-  releaseLockOf(_worker: number): boolean {
-    return false;
+  /**
+   * For a worker that is no more: if it held the lock, everything is forgotten, since what it was at may be half done,
+   * and the lock is free again. False if it did not.
+   */
+  releaseLockOf(worker: number): boolean {
+    if (!this.#lock.takeFrom(worker)) return false;
+    this.#clear();
+    this.#lock.release();
+    return true;
   }
 
+  /** For dump and snapshot; stores may go on between its steps. */
   walk(): StoreWalk {
-    return { next: () => false, entry: this.found, intact: false };
+    const rings = [this.#eviction.ring(PROBATION), this.#eviction.ring(MAIN)];
+    return new Walk(this.#memory, this.#slots, rings, () => this.#fence());
+  }
+
+  /** The slot of a key, whose question is at octets[at...]; -1 if there is none. Leaves the ref in #ref. */
+  #search(octets: Uint8Array, at: number, questionOctets: number, flags: number, hash: number): number {
+    const words = this.#words;
+    const memory = this.#memory;
+    const mask = memory.slotMask;
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const slot = (hash + probe) & mask;
+      const word = memory.slotsWord + slot * 2;
+      const ref = words[word + 1]!;
+      if (ref === 0) return -1;
+      if (words[word] !== hash || !isLive(words, ref)) continue;
+      const unit = (ref >>> 1) & this.#unitMask;
+      if (!isKeyAt(memory, unit, ref, hash, flags, octets, at, questionOctets)) continue;
+      this.#ref = ref;
+      return slot;
+    }
+    return -1;
+  }
+
+  #ringFor(before: number, hash: number, units: number): 0 | 1 {
+    if (units > this.#eviction.ring(PROBATION).units * MAX_PROBATION_SHARE) return MAIN;
+    if (before < 0) return this.#ghosts.take(hash) ? MAIN : PROBATION;
+    return (this.#slots.refOf(before) & 1) === MAIN || this.#slots.uses(before) > 0 ? MAIN : PROBATION;
+  }
+
+  /** Makes the index lead to a new entry; `slot` is that of the entry it replaces, or -1. */
+  #enter(slot: number, hash: number, flags: number, ref: number): void {
+    const tallies = this.#tallies;
+    tallies[TALLY.STORES]!++;
+    tallies[TALLY.ENTRIES]!++;
+    if ((flags & KEY_DENIAL) !== 0) tallies[TALLY.DENIALS]!++;
+    if (slot >= 0) {
+      tallies[TALLY.REPLACED]!++;
+      this.#eviction.forget(slot);
+      this.#slots.setRef(slot, ref);
+      return;
+    }
+    const free = this.#slots.freeSlot(hash);
+    if (free >= 0) {
+      this.#slots.set(free, hash, ref, 0);
+      return;
+    }
+    const victim = this.#slots.leastUsed(hash);
+    tallies[TALLY.EVICTIONS]!++;
+    this.#eviction.forget(victim);
+    this.#slots.set(victim, hash, ref, 0);
+  }
+
+  #clear(): void {
+    this.#eviction.clear();
+    this.#slots.clear();
+    this.#ghosts.clear();
+    this.#tallies.fill(0, TALLY.ENTRIES, TALLY.STORES);
+  }
+
+  /**
+   * On weakly ordered machines a plain load may pass a later Atomics.load, so that the look at the tail would say
+   * nothing about octets copied before. A locked operation stands between them: no load passes it either way. Its
+   * cell is this thread's own, so it costs nobody else anything.
+   */
+  #fence(): void {
+    if (this.#isShared) Atomics.add(this.#own, 0, 0);
   }
 }

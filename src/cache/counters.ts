@@ -1,0 +1,50 @@
+/** What the cache counts, read from its memory when asked: the numbers are of all threads. */
+
+import { type CacheMemory, REFUSED_WORD, TALLY, UNIT_OCTETS } from "./memory.ts";
+import { MAIN, PROBATION } from "./ring.ts";
+
+export class CacheCounters {
+  /** Octets there are for entries. */
+  readonly capacityOctets: number;
+  readonly #tallies: Float64Array;
+  readonly #words: Int32Array;
+
+  constructor(memory: CacheMemory, capacityOctets: number) {
+    this.#tallies = memory.tallies;
+    this.#words = memory.words;
+    this.capacityOctets = capacityOctets;
+  }
+
+  get entries(): number {
+    return this.#tallies[TALLY.ENTRIES]!;
+  }
+
+  /** Of `entries`, those with KEY_DENIAL. */
+  get denials(): number {
+    return this.#tallies[TALLY.DENIALS]!;
+  }
+
+  /** Octets of `entries`, all that belongs to them but the index included. */
+  get octetsUsed(): number {
+    return (this.#tallies[TALLY.USED + PROBATION]! + this.#tallies[TALLY.USED + MAIN]!) * UNIT_OCTETS;
+  }
+
+  get stores(): number {
+    return this.#tallies[TALLY.STORES]!;
+  }
+
+  /** Entries given up to make room. */
+  get evictions(): number {
+    return this.#tallies[TALLY.EVICTIONS]!;
+  }
+
+  /** Stores of a question that had an entry. */
+  get replaced(): number {
+    return this.#tallies[TALLY.REPLACED]!;
+  }
+
+  /** Stores that were not made: too large, or another thread was writing. */
+  get refused(): number {
+    return Atomics.load(this.#words, REFUSED_WORD) >>> 0;
+  }
+}

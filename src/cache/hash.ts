@@ -1,0 +1,72 @@
+/**
+ * The keyed hash of questions: HalfSipHash-1-3 (Aumasson, Bernstein: SipHash, 2012; the variant for 32 bits) over the
+ * question, its name in lower case, four octets at a time. Keyed, because whoever could foresee hashes could make
+ * names that crowd one place of the index.
+ */
+
+import type { Random } from "../runtime/runtime.ts";
+
+/** The hash under a key of its own, for those who have no cache to take it from. */
+export function keyedHash(random: Random): (question: Uint8Array, questionOctets: number, flags: number) => number {
+  const key = new Uint8Array(8);
+  random.fill(key);
+  const [seedA = 0, seedB = 0] = new Int32Array(key.buffer);
+  return (question, questionOctets, flags) => questionHash(seedA, seedB, question, questionOctets, flags);
+}
+
+/** Unsigned 32 bits. The question (name, type, class) starts at octet 0; `flags` are the key's, below 256. */
+export function questionHash(
+  seedA: number,
+  seedB: number,
+  question: Uint8Array,
+  questionOctets: number,
+  flags: number,
+): number {
+  const nameOctets = questionOctets - 4;
+  let v0 = seedA | 0;
+  let v1 = seedB | 0;
+  let v2 = 0x6c796765 ^ v0;
+  let v3 = 0x74656462 ^ v1;
+  // The name, type and class, how long it was and the flags, and three rounds more.
+  const ofType = (nameOctets + 3) >> 2;
+  for (let i = 0; i < ofType + 5; i++) {
+    let word = 0;
+    if (i < ofType) word = foldedWord(question, i * 4, nameOctets);
+    else if (i === ofType) word = wordAt(question, nameOctets);
+    else if (i === ofType + 1) word = (questionOctets << 8) | flags;
+    else if (i === ofType + 2) v2 ^= 0xff;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = (v1 << 5) | (v1 >>> 27);
+    v1 ^= v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = (v3 << 8) | (v3 >>> 24);
+    v3 ^= v2;
+    v0 = (v0 + v3) | 0;
+    v3 = (v3 << 7) | (v3 >>> 25);
+    v3 ^= v0;
+    v2 = (v2 + v1) | 0;
+    v1 = (v1 << 13) | (v1 >>> 19);
+    v1 ^= v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
+  return (v1 ^ v3) >>> 0;
+}
+
+function wordAt(octets: Uint8Array, at: number): number {
+  return octets[at]! | (octets[at + 1]! << 8) | (octets[at + 2]! << 16) | (octets[at + 3]! << 24);
+}
+
+/** The name's four octets at `at`, those behind its end left out, in lower case. */
+function foldedWord(octets: Uint8Array, at: number, nameOctets: number): number {
+  // The octets behind a name are its type and class, so all four can be read.
+  const spare = at + 4 - nameOctets;
+  const word = spare > 0 ? wordAt(octets, at) & (-1 >>> (spare * 8)) : wordAt(octets, at);
+  // In each octet, without its top bit: the top bit of the sum says whether it is at least "A", and whether above "Z".
+  const seven = word & 0x7f7f7f7f;
+  const fromA = seven + 0x3f3f3f3f;
+  const aboveZ = seven + 0x25252525;
+  return word | ((fromA & ~aboveZ & ~word & 0x80808080) >>> 2);
+}
