@@ -1,6 +1,9 @@
 /** The whole of fdns, put together: configuration in, a running forwarder out. */
 
 import type { AdminParts } from "./admin/admin.ts";
+import { CacheTime } from "./cache/cache-time.ts";
+import { keyedHash } from "./cache/hash.ts";
+import { CacheStore, cacheMemory } from "./cache/store.ts";
 import { builtMs } from "./config/build-date.ts";
 import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
@@ -11,6 +14,7 @@ import { TcpClients } from "./listener/tcp-listener.ts";
 import type { Log } from "./observe/log.ts";
 import { AccessList, LOCAL_PREFIXES } from "./policy/access.ts";
 import { TimeServerNames } from "./policy/wrong-clock.ts";
+import { CachedAnswers } from "./resolver/cached-answers.ts";
 import { Resolver } from "./resolver/resolver.ts";
 import { UpstreamsByClock } from "./resolver/upstreams-by-clock.ts";
 import type { HttpListener } from "./runtime/http-listen.ts";
@@ -103,13 +107,35 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
             return datesWaivedSet(config.upstreams, parts, setLimits, builtMs);
           },
   });
+  const memory = config.cacheOctets === 0 ? undefined : cacheMemory(config.cacheOctets);
+  const store = memory && new CacheStore(memory, { random });
+  const cacheTime = new CacheTime({ clock, uptimeMs: runtime.uptimeMs });
   const resolver = new Resolver({
     clock,
     upstreams: upstreamsByClock,
     access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
+    hash: store === undefined ? keyedHash(random) : (question, octets, flags) => store.hash(question, octets, flags),
+    answers:
+      store &&
+      new CachedAnswers({
+        store,
+        time: cacheTime,
+        lifetime: {
+          minSeconds: config.cacheMinTtlSeconds,
+          maxSeconds: config.cacheMaxTtlSeconds,
+          maxNegativeSeconds: config.cacheMaxNegativeTtlSeconds,
+        },
+        staleSeconds: config.cacheStaleSeconds,
+      }),
     queryTimeoutMs: config.queryTimeoutMs,
+    staleAfterMs: defaults.staleAfterMs.value,
     maxInFlight: config.maxInFlight,
-    failures: { firstMs: defaults.failureFirstMs.value, maxMs: defaults.failureMaxMs.value },
+    maxWaiters: defaults.maxWaiters.value,
+    failures: {
+      firstMs: defaults.failureFirstMs.value,
+      maxMs: defaults.failureMaxMs.value,
+      recheckMs: defaults.failureRecheckMs.value,
+    },
     maxUdpOctets: config.maxUdpOctets,
   });
   const clients = new TcpClients({
@@ -144,6 +170,7 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
       udpEngine: engine.name,
       startedMs: clock.wallMs(),
       resolver,
+      cache: store?.counters,
       listeners,
       clients,
       upstreams: {
@@ -184,7 +211,9 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
       resolver.stop();
       pathWatch.stop();
       const clientsGone = clients.stop();
-      await upstreamsByClock.stop(config.shutdownMs);
+      // Nobody waits for refreshes.
+      await upstreamsByClock.stop(resolver.waiting > 0 ? config.shutdownMs : 0);
+      cacheTime.stop();
       await bootstrap.stop();
       listeners.close();
       clock.after(LAST_WRITES_MS, () => clients.closeAll());

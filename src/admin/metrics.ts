@@ -3,12 +3,15 @@
  * never a name that was asked for, never a client's address.
  */
 
+import type { CacheCounters } from "../cache/store.ts";
 import { Exposition, type Labels, type Sample } from "../observe/exposition.ts";
 import { rcodeText } from "../presentation/types.ts";
 import { MANY_RCODES, type ResolverCounters, sources } from "../resolver/counters.ts";
 import type { UdpCounters } from "../runtime/runtime.ts";
 import type { ObservedUpstream } from "../upstream/counters.ts";
 import { upstreamMetrics } from "./upstream-metrics.ts";
+
+type CacheGauges = Pick<CacheCounters, "entries" | "octetsUsed" | "capacityOctets" | "stores" | "evictions">;
 
 /** What is looked at, when someone asks. */
 export interface Observed {
@@ -18,7 +21,9 @@ export interface Observed {
   readonly udpEngine: string;
   /** When fdns started, in milliseconds since 1970. */
   readonly startedMs: number;
-  readonly resolver: { readonly counters: ResolverCounters };
+  readonly resolver: { readonly counters: ResolverCounters; readonly waiting: number };
+  /** undefined where nothing is kept. */
+  readonly cache: CacheGauges | undefined;
   readonly listeners: { udpCounters(): Readonly<UdpCounters> };
   readonly clients: { readonly count: number; readonly accepted: number; readonly refused: number };
   readonly upstreams: { readonly inFlight: number; readonly servers: readonly ObservedUpstream[] };
@@ -34,8 +39,10 @@ export function metricsText(observed: Observed): string {
   ]);
   page.gauge("fdns_start_time_seconds", "When fdns started, since 1970.", only(observed.startedMs / 1000));
   addQueries(page, observed.resolver.counters);
-  page.gauge("fdns_queries_in_flight", "Queries that wait for upstreams.", only(observed.upstreams.inFlight));
+  page.gauge("fdns_queries_waiting", "Clients' queries that wait for upstreams.", only(observed.resolver.waiting));
+  page.gauge("fdns_queries_in_flight", "Questions being asked of upstreams.", only(observed.upstreams.inFlight));
   addAnswers(page, observed.resolver.counters);
+  if (observed.cache !== undefined) addCache(page, observed.cache, observed.resolver.counters);
   addTransports(page, observed);
   upstreamMetrics(page, observed.upstreams.servers);
   return page.text;
@@ -59,20 +66,37 @@ function addQueries(page: Exposition, counters: ResolverCounters): void {
     "Queries answered SERVFAIL at once, as too many waited for upstreams.",
     counters.overloaded,
   );
+  counter(
+    "fdns_queries_coalesced_total",
+    "Queries that waited for an answer on its way to another client.",
+    counters.coalesced,
+  );
 }
 
 function addAnswers(page: Exposition, counters: ResolverCounters): void {
   page.counter(
     "fdns_answers_total",
-    "Answers to clients, by RCODE, and by whose they are: an upstream's or fdns' own.",
+    "Answers to clients, by RCODE, and by where they came from.",
     sources.flatMap((source) => [...counters.answers(source).entries()].flatMap((one) => answerSample(source, ...one))),
   );
   page.counter("fdns_answers_truncated_total", "Answers with TC set, as they did not fit.", [[{}, counters.truncated]]);
   page.histogram(
     "fdns_answer_seconds",
-    "How long clients waited, from reading the query to its answer, where upstreams were asked.",
+    "How long clients waited, from reading the query to its answer, where they had to.",
     sources.map((source) => [{ source }, counters.times(source)]),
   );
+}
+
+function addCache(page: Exposition, cache: CacheGauges, counters: ResolverCounters): void {
+  const counter = (name: string, help: string, value: number) => page.counter(name, help, [[{}, value]]);
+  const gauge = (name: string, help: string, value: number) => page.gauge(name, help, [[{}, value]]);
+  counter("fdns_cache_misses_total", "Queries that the cache had no good answer for.", counters.misses);
+  counter("fdns_cache_prefetches_total", "Answers asked for again before they ended.", counters.prefetches);
+  counter("fdns_cache_stores_total", "Answers stored.", cache.stores);
+  counter("fdns_cache_evictions_total", "Answers that gave way to others.", cache.evictions);
+  gauge("fdns_cache_entries", "Answers in the cache.", cache.entries);
+  gauge("fdns_cache_octets", "Octets of the cache in use.", cache.octetsUsed);
+  gauge("fdns_cache_capacity_octets", "Octets of the cache there are.", cache.capacityOctets);
 }
 
 /** RCODEs that a forwarder gives every day are always there, so that a rate of them starts from 0. */

@@ -194,6 +194,27 @@ export const defaults = {
     unit: "ms",
     why: "RFC 9520, 3.2 allows 5 minutes; a name that is mended should not look broken for longer than people try again",
   },
+  failureRecheckMs: {
+    value: 30_000,
+    min: 1000,
+    max: 300_000,
+    unit: "ms",
+    why: "RFC 8767, 5: where a refresh failed so recently, a stale answer is given without waiting; 30 s is its recommendation",
+  },
+  staleAfterMs: {
+    value: 1800,
+    min: 100,
+    max: 60_000,
+    unit: "ms",
+    why: "RFC 8767, 5: how long a client waits before it gets a stale answer; before stubs that ask again after 2 s do",
+  },
+  maxWaiters: {
+    value: 1000,
+    min: 1,
+    max: 65_536,
+    unit: "queries",
+    why: "clients that wait for one answer get it in one burst, which must not be a weapon (CVE-2024-33655)",
+  },
   pathWatchMs: {
     value: 1000,
     min: 100,

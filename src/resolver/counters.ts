@@ -8,8 +8,8 @@
 import type { Transport } from "../listener/query-handler.ts";
 import { Histogram } from "../observe/histogram.ts";
 
-/** Where a response came from: memory is that of recent failures. */
-export const sources = ["upstream", "memory", "own"] as const;
+/** Where a response came from: the cache while it was good, or past that; memory is that of recent failures. */
+export const sources = ["cache", "stale", "upstream", "memory", "own"] as const;
 export type Source = (typeof sources)[number];
 
 /** RCODEs below have a place each, those from here on share one (0 to 11 and 16 to 23 are assigned today). */
@@ -21,6 +21,8 @@ export class ResolverCounters {
   #udp = 0;
   #tcp = 0;
   readonly #answers: Readonly<Record<Source, Answers>> = {
+    cache: new Answers(),
+    stale: new Answers(),
     upstream: new Answers(),
     memory: new Answers(),
     own: new Answers(),
@@ -33,6 +35,12 @@ export class ResolverCounters {
   forbidden = 0;
   /** Answered with SERVFAIL at once, as too many queries were in flight. */
   overloaded = 0;
+  /** Looked up in the cache in vain. */
+  misses = 0;
+  /** Waited for an answer that was on its way to another client. */
+  coalesced = 0;
+  /** Answers asked for again before they ended. */
+  prefetches = 0;
 
   asked(transport: Transport): void {
     if (transport === "udp") this.#udp++;
@@ -43,7 +51,7 @@ export class ResolverCounters {
     this.#of(source).rcodes[Math.min(rcode, MANY_RCODES)]!++;
   }
 
-  /** How long a client waited; only for queries that upstreams were asked, as others are answered in the same turn. */
+  /** How long a client waited; only where it did: what is answered in the turn it was read in is not timed. */
   waited(source: Source, ms: number): void {
     this.#of(source).times.record(ms);
   }

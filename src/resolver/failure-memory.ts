@@ -1,14 +1,15 @@
 /**
  * Questions that just failed, remembered for a moment (RFC 9520): clients ask again at once, and whoever could not
- * resolve a name a second ago cannot now. What is remembered is the upstream's own response, so that the second
- * client reads the same as the first.
+ * resolve a name a second ago cannot now. What is remembered is the upstream's own response, if there was one, so that
+ * the second client reads the same as the first.
  *
  * A question's place is one of the four slots that its hash names; where all are taken, the one that ends first gives
  * way. So memory is bounded, however many names fail.
  */
 
-import { fold, sameQuestion } from "../wire/name.ts";
+import { sameQuestion } from "../wire/name.ts";
 import { copyOctets } from "../wire/octets.ts";
+import { MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 
 export interface FailureMemoryLimits {
@@ -16,23 +17,46 @@ export interface FailureMemoryLimits {
   readonly firstMs: number;
   /** Doubled with each failure in a row, up to this. */
   readonly maxMs: number;
+  /** How long a failure is reason enough to give a stale answer at once (RFC 8767, 5: the failure recheck timer). */
+  readonly recheckMs: number;
+}
+
+/** What is remembered of a question; valid until the memory is asked or told again. */
+export interface Failure {
+  /** Until when nobody is asked again. */
+  readonly untilMs: number;
+  /** The response it failed with, from its header on; no octets when there was none. */
+  readonly message: Uint8Array;
+  /** The Extended DNS Error to give where there was no response. */
+  readonly ede: number;
 }
 
 const GROUPS = 1024;
 const SLOTS_A_GROUP = 4;
 /** A longer response of failure is not remembered; they are short. */
 const MESSAGE_OCTETS = 512;
-const MAX_QUESTION_OCTETS = 259;
+const NO_OCTETS = new Uint8Array(0);
 
-class Slot {
+class Slot implements Failure {
   readonly question = new Uint8Array(MAX_QUESTION_OCTETS);
   questionOctets = 0;
-  /** CD and DO: with them the same name may well resolve. */
   flags = 0;
-  readonly message = new Uint8Array(MESSAGE_OCTETS);
-  messageOctets = 0;
+  hash = 0;
+  readonly room = new Uint8Array(MESSAGE_OCTETS);
+  message: Uint8Array = NO_OCTETS;
+  ede = 0;
+  failedMs = 0;
   untilMs = 0;
   lastsMs = 0;
+
+  isFor(query: Query, flags: number, hash: number): boolean {
+    return (
+      this.hash === hash &&
+      this.flags === flags &&
+      this.questionOctets === query.questionOctets &&
+      sameQuestion(this.question, 0, query.question, 0, this.questionOctets)
+    );
+  }
 }
 
 export class FailureMemory {
@@ -45,64 +69,100 @@ export class FailureMemory {
     this.#limits = limits;
   }
 
-  /** The response this question failed with, from its header on; undefined if none is remembered. Valid until the next call. */
-  find(query: Query, nowMs: number): Uint8Array | undefined {
+  /** How this question failed lately, within the recheck time or its `untilMs`; undefined if it did not. */
+  find(query: Query, flags: number, hash: number, nowMs: number): Failure | undefined {
     if (nowMs >= this.#untilMs) return undefined;
-    const first = groupOf(query);
-    for (let place = first; place < first + SLOTS_A_GROUP; place++) {
-      const slot = this.#slots[place];
-      if (slot !== undefined && nowMs < slot.untilMs && isFor(slot, query)) {
-        return slot.message.subarray(0, slot.messageOctets);
-      }
-    }
-    return undefined;
+    const slot = this.#slots[this.#placeFor(query, flags, hash)];
+    return slot?.isFor(query, flags, hash) && nowMs < this.#endOf(slot) ? slot : undefined;
   }
 
-  /** Remembers the response octets[start, start + length), if it is not too long. */
-  remember(query: Query, nowMs: number, octets: Uint8Array, start: number, length: number): void {
-    if (length > MESSAGE_OCTETS) return;
-    const slot = this.#slotFor(query);
-    const again = isFor(slot, query) && nowMs < slot.untilMs + slot.lastsMs;
-    slot.lastsMs = again ? Math.min(2 * slot.lastsMs, this.#limits.maxMs) : this.#limits.firstMs;
-    slot.untilMs = nowMs + slot.lastsMs;
-    slot.flags = flagsOf(query);
+  /** The question was resolved. */
+  forget(query: Query, flags: number, hash: number, nowMs: number): void {
+    if (nowMs >= this.#untilMs) return;
+    const slot = this.#slots[this.#placeFor(query, flags, hash)];
+    if (slot === undefined || !slot.isFor(query, flags, hash)) return;
+    slot.failedMs = 0;
+    slot.untilMs = 0;
+    slot.lastsMs = 0;
+  }
+
+  /** The question was answered with this failure: octets[start, start + length), kept if it is not too long. */
+  answered(
+    query: Query,
+    flags: number,
+    hash: number,
+    nowMs: number,
+    octets: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const slot = this.#renew(query, flags, hash, nowMs);
+    this.#rest(slot, nowMs);
+    if (length > MESSAGE_OCTETS) {
+      slot.message = NO_OCTETS;
+      slot.untilMs = nowMs;
+      return;
+    }
+    copyOctets(octets, start, slot.room, 0, length);
+    slot.message = slot.room.subarray(0, length);
+  }
+
+  /**
+   * No upstream answered the question. It rests as after an answer only if the question is the likely cause: when
+   * `rests`; upstreams that are down have a memory of their own, and are asked as soon as one is back.
+   */
+  unanswered(query: Query, flags: number, hash: number, nowMs: number, ede: number, rests: boolean): void {
+    const slot = this.#renew(query, flags, hash, nowMs);
+    slot.message = NO_OCTETS;
+    slot.ede = ede;
+    if (rests) this.#rest(slot, nowMs);
+    else slot.untilMs = nowMs;
+  }
+
+  /** The slot of the question from now on. */
+  #renew(query: Query, flags: number, hash: number, nowMs: number): Slot {
+    const place = this.#placeFor(query, flags, hash);
+    const slot = this.#slots[place] ?? new Slot();
+    this.#slots[place] = slot;
+    if (!slot.isFor(query, flags, hash)) slot.lastsMs = 0;
+    slot.hash = hash;
+    slot.flags = flags;
     slot.questionOctets = query.questionOctets;
     copyOctets(query.question, 0, slot.question, 0, query.questionOctets);
-    slot.messageOctets = length;
-    copyOctets(octets, start, slot.message, 0, length);
+    slot.failedMs = nowMs;
+    this.#untilMs = Math.max(this.#untilMs, nowMs + this.#limits.recheckMs);
+    return slot;
+  }
+
+  #rest(slot: Slot, nowMs: number): void {
+    const again = slot.lastsMs > 0 && nowMs < slot.untilMs + slot.lastsMs;
+    slot.lastsMs = again ? Math.min(2 * slot.lastsMs, this.#limits.maxMs) : this.#limits.firstMs;
+    slot.untilMs = nowMs + slot.lastsMs;
     this.#untilMs = Math.max(this.#untilMs, slot.untilMs);
   }
 
-  /** The slot that holds the question, else one that is free, else the one that ends first. */
-  #slotFor(query: Query): Slot {
-    const first = groupOf(query);
+  #endOf(slot: Slot): number {
+    return Math.max(slot.untilMs, slot.failedMs + this.#limits.recheckMs);
+  }
+
+  /** Where the question is, or would be: in a slot that is free, or the one that ends first. */
+  #placeFor(query: Query, flags: number, hash: number): number {
+    const first = groupOf(hash);
     let best = first;
     for (let place = first; place < first + SLOTS_A_GROUP; place++) {
-      const slot = this.#slots[place];
-      if (slot !== undefined && isFor(slot, query)) return slot;
-      if ((slot?.untilMs ?? 0) < (this.#slots[best]?.untilMs ?? 0)) best = place;
+      if (this.#slots[place]?.isFor(query, flags, hash)) return place;
+      if (this.#endAt(place) < this.#endAt(best)) best = place;
     }
-    const slot = this.#slots[best] ?? new Slot();
-    this.#slots[best] = slot;
-    return slot;
+    return best;
+  }
+
+  #endAt(place: number): number {
+    const slot = this.#slots[place];
+    return slot === undefined ? 0 : this.#endOf(slot);
   }
 }
 
-function flagsOf(query: Query): number {
-  return (query.cd ? 1 : 0) | (query.dnssecOk ? 2 : 0);
-}
-
-function isFor(slot: Slot, query: Query): boolean {
-  return (
-    slot.questionOctets === query.questionOctets &&
-    slot.flags === flagsOf(query) &&
-    sameQuestion(slot.question, 0, query.question, 0, query.questionOctets)
-  );
-}
-
-/** The first slot of its group: FNV-1a over the question, its name in lower case. */
-function groupOf(query: Query): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < query.questionOctets; i++) hash = Math.imul(hash ^ fold(query.question[i]!), 0x01000193);
+/** The first slot of its group. */
+function groupOf(hash: number): number {
   return ((hash ^ (hash >>> 16)) & (GROUPS - 1)) * SLOTS_A_GROUP;
 }

@@ -1,5 +1,5 @@
 /**
- * The straight line every query takes: parse, who asks, what is asked, ask the upstreams, patch, answer.
+ * The straight line every query takes: parse, who asks, what is asked, the cache, the upstreams, patch, answer.
  *
  * For each query that handle() took, exactly one response is committed to its sink.
  */
@@ -7,45 +7,72 @@
 import type { QueryHandler, ResponseSink } from "../listener/query-handler.ts";
 import type { AccessList } from "../policy/access.ts";
 import { screenQuery } from "../policy/screen.ts";
-import { type Clock, PEER_OCTETS } from "../runtime/runtime.ts";
-import { Exchange, type UpstreamError } from "../upstream/exchange.ts";
+import type { Clock } from "../runtime/runtime.ts";
+import type { UpstreamError } from "../upstream/exchange.ts";
 import type { UpstreamSet } from "../upstream/upstream-set.ts";
-import { ANSWER_GROWTH_OCTETS, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../wire/compose.ts";
-import { EDE, RCODE, TC } from "../wire/protocol.ts";
+import { isFinalError } from "../wire/options.ts";
+import { EDE, RCODE } from "../wire/protocol.ts";
 import { DROP, type Query } from "../wire/query.ts";
 import { ResponseLayout } from "../wire/response.ts";
+import { type CachedAnswers, Freshness, keyFlags } from "./cached-answers.ts";
+import { ClientQuery } from "./client-query.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
-import { FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
+import { type Failure, FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
+import { InFlight } from "./in-flight.ts";
+import { RefreshBudget } from "./refresh-budget.ts";
+import { Replies } from "./replies.ts";
+import { Resolution, type ResolutionOwner } from "./resolution.ts";
+import { StaleWatch } from "./stale-watch.ts";
 
 export interface ResolverParts {
   readonly clock: Clock;
-  readonly upstreams: Pick<UpstreamSet, "ask" | "inFlight">;
+  readonly upstreams: Pick<UpstreamSet, "ask">;
   readonly access: AccessList;
+  /** The keyed hash of a question and its flags (cache/hash.ts): 32 bits, unsigned. */
+  readonly hash: (question: Uint8Array, questionOctets: number, flags: number) => number;
+  /** undefined: nothing is kept. */
+  readonly answers: CachedAnswers | undefined;
   /** How long a client waits at most. */
   readonly queryTimeoutMs: number;
-  /** Queries being worked on; beyond, SERVFAIL at once rather than memory without bound. */
+  /** How long it waits where a stale answer could be given. */
+  readonly staleAfterMs: number;
+  /** Clients' queries that wait for upstreams; beyond, SERVFAIL at once rather than memory without bound. */
   readonly maxInFlight: number;
+  /** Of these, how many may wait for the same answer, which all leave in one turn. */
+  readonly maxWaiters: number;
   /** How long failures to resolve a name are remembered. */
   readonly failures: FailureMemoryLimits;
   /** What clients are told fdns takes over UDP (RFC 6891, 6.2.3), and the most it sends. */
   readonly maxUdpOctets: number;
 }
 
-export class Resolver {
-  readonly #parts: ResolverParts;
+export class Resolver implements ResolutionOwner {
   readonly counters = new ResolverCounters();
-  /** Client queries not in use; their number settles at the most that were ever in flight at once. */
-  readonly #spare: ClientQuery[] = [];
-  #next: ClientQuery;
+  readonly #parts: ResolverParts;
+  readonly #replies: Replies;
+  /** Objects not in use; their number settles at the most that were ever in flight at once. */
+  readonly #spareQueries: ClientQuery[] = [];
+  readonly #spareResolutions: Resolution[] = [];
+  #next = new ClientQuery();
+  readonly #inFlight = new InFlight();
+  readonly #staleWatch: StaleWatch;
   readonly #failures: FailureMemory;
+  readonly #refreshBudget = new RefreshBudget();
   /** For responses that are remembered; the upstreams' own are laid out when they arrive. */
   readonly #layout = new ResponseLayout();
+  #waiting = 0;
   #stopped = false;
 
   constructor(parts: ResolverParts) {
     this.#parts = parts;
-    this.#next = new ClientQuery(this);
+    this.#replies = new Replies(parts.maxUdpOctets, this.counters);
     this.#failures = new FailureMemory(parts.failures);
+    this.#staleWatch = new StaleWatch(parts.clock, parts.staleAfterMs, (resolution) => this.#onOverdue(resolution));
+  }
+
+  /** Clients' queries that wait for upstreams. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** New queries are dropped from now on, as if the process had ended; those in flight go on. */
@@ -54,8 +81,7 @@ export class Resolver {
   }
 
   readonly handle: QueryHandler = (octets, start, length, sink, peers, peerStart) => {
-    const clientQuery = this.#next;
-    const { query } = clientQuery;
+    const { query } = this.#next;
     const rcode = query.parse(octets, start, length);
     if (rcode === DROP || this.#stopped) {
       this.counters.dropped++;
@@ -69,106 +95,226 @@ export class Resolver {
       this.#answerOwn(query, rcode, EDE.NONE, sink, peers, peerStart);
     } else {
       const verdict = screenQuery(query);
-      if (verdict.rcode !== RCODE.NOERROR) {
-        this.#answerOwn(query, verdict.rcode, verdict.ede, sink, peers, peerStart);
-      } else if (this.#parts.upstreams.inFlight >= this.#parts.maxInFlight) {
-        this.counters.overloaded++;
-        this.#answerOwn(query, RCODE.SERVFAIL, EDE.OTHER, sink, peers, peerStart);
-      } else {
-        const nowMs = this.#parts.clock.nowMs();
-        this.#next = this.#spare.pop() ?? new ClientQuery(this);
-        clientQuery.keep(sink, peers, peerStart, nowMs);
-        const failed = this.#failures.find(query, nowMs);
-        if (failed === undefined) {
-          clientQuery.begin(nowMs + this.#parts.queryTimeoutMs);
-          this.#parts.upstreams.ask(clientQuery);
-        } else {
-          this.#layout.scan(failed, 0, failed.length);
-          this.#answerFrom("memory", clientQuery, failed, 0, this.#layout);
-        }
-      }
+      if (verdict.rcode === RCODE.NOERROR) this.#resolve(sink, peers, peerStart);
+      else this.#answerOwn(query, verdict.rcode, verdict.ede, sink, peers, peerStart);
     }
     return true;
   };
 
-  answer(to: ClientQuery, octets: Uint8Array, start: number, layout: ResponseLayout): void {
+  /** The query in #next is to be answered: from the cache, or by upstreams. */
+  #resolve(sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
+    const { query } = this.#next;
+    const nowMs = this.#parts.clock.nowMs();
+    const flags = keyFlags(query);
+    const hash = this.#parts.hash(query.question, query.questionOctets, flags);
+    const { answers } = this.#parts;
+    const found = answers === undefined ? Freshness.NONE : answers.look(query, flags, hash, nowMs);
+    if (found === Freshness.FRESH && this.#answerCached("cache", query, sink, peers, peerStart)) {
+      this.#refreshBudget.earn();
+      if (answers!.isEnding) this.#refreshEarly(query, flags, hash, nowMs);
+      return;
+    }
+    this.counters.misses++;
+    this.#resolveMiss(query, flags, hash, nowMs, found === Freshness.STALE, sink, peers, peerStart);
+  }
+
+  #resolveMiss(
+    query: Query,
+    flags: number,
+    hash: number,
+    nowMs: number,
+    hasStale: boolean,
+    sink: ResponseSink,
+    peers: Uint8Array,
+    peerStart: number,
+  ): void {
+    const underWay = this.#inFlight.find(query, flags, hash);
+    const failure = underWay === undefined ? this.#failures.find(query, flags, hash, nowMs) : undefined;
+    const rests = failure !== undefined && nowMs < failure.untilMs;
+    const full = this.#waiting >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
+    const giveStale = hasStale && (underWay?.overdue || failure !== undefined || full);
+    if (giveStale && this.#answerCached("stale", query, sink, peers, peerStart)) {
+      if (underWay === undefined && !rests && !full) this.#refresh(query, flags, hash, nowMs);
+    } else if (rests) {
+      this.#answerFailure(failure, query, sink, peers, peerStart);
+    } else if (full) {
+      this.counters.overloaded++;
+      this.#answerOwn(query, RCODE.SERVFAIL, EDE.OTHER, sink, peers, peerStart);
+    } else {
+      this.#wait(underWay, flags, hash, hasStale, nowMs, sink, peers, peerStart);
+    }
+  }
+
+  /** The client of the query in #next waits, for the resolution that is under way or for a new one. */
+  #wait(
+    underWay: Resolution | undefined,
+    flags: number,
+    hash: number,
+    hasStale: boolean,
+    nowMs: number,
+    sink: ResponseSink,
+    peers: Uint8Array,
+    peerStart: number,
+  ): void {
+    const clientQuery = this.#next;
+    this.#next = this.#spareQueries.pop() ?? new ClientQuery();
+    clientQuery.keep(sink, peers, peerStart, nowMs);
+    this.#waiting++;
+    if (underWay !== undefined) {
+      this.counters.coalesced++;
+      underWay.addWaiter(clientQuery);
+      return;
+    }
+    const resolution = this.#prepare(clientQuery.query, flags, hash, nowMs);
+    resolution.addWaiter(clientQuery);
+    if (hasStale) this.#staleWatch.add(resolution, nowMs);
+    this.#parts.upstreams.ask(resolution);
+  }
+
+  /** An answer about to end is asked for again, once and within a budget, so that nobody has to wait for it. */
+  #refreshEarly(query: Query, flags: number, hash: number, nowMs: number): void {
+    if (this.#inFlight.find(query, flags, hash) !== undefined) return;
+    if (this.#failures.find(query, flags, hash, nowMs) !== undefined || !this.#refreshBudget.spend()) return;
+    this.counters.prefetches++;
+    this.#refresh(query, flags, hash, nowMs);
+  }
+
+  /** Asks the upstreams while nobody waits; who asks meanwhile is given what the cache has. */
+  #refresh(query: Query, flags: number, hash: number, nowMs: number): void {
+    const resolution = this.#prepare(query, flags, hash, nowMs);
+    resolution.overdue = true;
+    this.#parts.upstreams.ask(resolution);
+  }
+
+  #prepare(query: Query, flags: number, hash: number, nowMs: number): Resolution {
+    const resolution = this.#spareResolutions.pop() ?? new Resolution(this);
+    resolution.start(query, flags, hash, nowMs + this.#parts.queryTimeoutMs);
+    this.#inFlight.add(resolution);
+    return resolution;
+  }
+
+  onAnswer(resolution: Resolution, octets: Uint8Array, start: number, layout: ResponseLayout): void {
+    const nowMs = this.#parts.clock.nowMs();
+    const { query, flags, hash } = resolution;
+    const isFailure = layout.rcode === RCODE.SERVFAIL || layout.rcode === RCODE.REFUSED;
     if (layout.rcode === RCODE.SERVFAIL) {
       const length = Math.max(layout.bodyOctets, layout.optionsEnd);
-      this.#failures.remember(to.query, this.#parts.clock.nowMs(), octets, start, length);
+      this.#failures.answered(query, flags, hash, nowMs, octets, start, length);
+    } else {
+      this.#failures.forget(query, flags, hash, nowMs);
+      this.#parts.answers?.keep(query.qtype, flags, hash, octets, start, layout, nowMs);
     }
-    this.#answerFrom("upstream", to, octets, start, layout);
+    this.#remove(resolution);
+    // What validation or a policy forbids is no failure that an old answer may stand in for.
+    const preferStale = isFailure && !isFinalError(octets, start, layout);
+    for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
+      if (preferStale && this.#answerStale(one, flags, hash, nowMs)) continue;
+      this.#answerFrom("upstream", one, octets, start, layout);
+    }
+    this.#spareResolutions.push(resolution);
+  }
+
+  onFailure(resolution: Resolution, error: UpstreamError): void {
+    const nowMs = this.#parts.clock.nowMs();
+    const { query, flags, hash } = resolution;
+    const ede = edeOf(error);
+    this.#remove(resolution);
+    if (error.code !== "stopping" && error.code !== "overloaded") {
+      const rests = error.code === "timeout" || error.code === "malformed";
+      this.#failures.unanswered(query, flags, hash, nowMs, ede, rests);
+    }
+    for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
+      if (this.#answerStale(one, flags, hash, nowMs)) continue;
+      this.#replies.own(one.query, RCODE.SERVFAIL, ede, one.sink!, one.peer, 0);
+      this.#settled(one, "own", RCODE.SERVFAIL);
+    }
+    this.#spareResolutions.push(resolution);
+  }
+
+  /** Those who wait get the stale answer now, and so does who asks from now on, while the resolution goes on. */
+  #onOverdue(resolution: Resolution): void {
+    const nowMs = this.#parts.clock.nowMs();
+    resolution.overdue = true;
+    let waiter = resolution.takeWaiters();
+    while (waiter !== undefined) {
+      const { next } = waiter;
+      if (this.#answerStale(waiter, resolution.flags, resolution.hash, nowMs)) this.#release(waiter);
+      // Evicted meanwhile.
+      else resolution.addWaiter(waiter);
+      waiter = next;
+    }
+  }
+
+  #remove(resolution: Resolution): void {
+    this.#inFlight.remove(resolution);
+    this.#staleWatch.remove(resolution);
+  }
+
+  /** Answers from the cache what has ended there (RFC 8767), or what another client's answer has renewed meanwhile. */
+  #answerStale(to: ClientQuery, flags: number, hash: number, nowMs: number): boolean {
+    const found = this.#parts.answers?.look(to.query, flags, hash, nowMs) ?? Freshness.NONE;
+    if (found === Freshness.NONE) return false;
+    const source = found === Freshness.FRESH ? "cache" : "stale";
+    if (!this.#answerCached(source, to.query, to.sink!, to.peer, 0)) return false;
+    this.counters.waited(source, nowMs - to.beganMs);
+    return true;
+  }
+
+  /** Sends what look() found; false if another thread overwrote it meanwhile. */
+  #answerCached(
+    source: "cache" | "stale",
+    query: Query,
+    sink: ResponseSink,
+    peers: Uint8Array,
+    peerStart: number,
+  ): boolean {
+    const answers = this.#parts.answers!;
+    if (!this.#replies.cached(query, answers, source === "stale", sink, peers, peerStart)) return false;
+    this.counters.answered(source, answers.found.rcode);
+    return true;
+  }
+
+  /** The question failed a moment ago. */
+  #answerFailure(failure: Failure, query: Query, sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
+    const { message } = failure;
+    if (this.#layout.scan(message, 0, message.length) && this.#layout.questionOctets > 0) {
+      this.#replies.message(query, message, 0, this.#layout, sink, peers, peerStart);
+    } else {
+      this.#replies.own(query, RCODE.SERVFAIL, failure.ede, sink, peers, peerStart);
+    }
+    this.counters.answered("memory", RCODE.SERVFAIL);
   }
 
   #answerFrom(source: Source, to: ClientQuery, octets: Uint8Array, start: number, layout: ResponseLayout): void {
-    const { query } = to;
-    const sink = to.sink!;
-    if (layout.questionOctets === 0) {
+    if (layout.questionOctets > 0) {
+      this.#replies.message(to.query, octets, start, layout, to.sink!, to.peer, 0);
+    } else {
       // An error in a bare header: the question the client expects is put back.
-      this.#compose(query, layout.rcode, EDE.NONE, sink, to.peer, 0);
-      this.#settle(to, source, layout.rcode);
-      return;
+      this.#replies.own(to.query, layout.rcode, EDE.NONE, to.sink!, to.peer, 0);
     }
-    const limit = sink.limitFor(query.udpPayloadSize);
-    // The upstream's OPT is cut off and its error options may be passed on, so this bounds what is written.
-    const most = Math.max(layout.optionsEnd, layout.bodyOctets) + ANSWER_GROWTH_OCTETS;
-    const at = sink.reserve(Math.min(limit, Math.max(most, OWN_RESPONSE_OCTETS)));
-    const length = writeAnswer(sink.room, at, limit, query, this.#parts.maxUdpOctets, octets, start, layout);
-    if ((sink.room[at + 2]! & TC) !== 0) this.counters.truncated++;
-    sink.commit(at, length, to.peer, 0);
-    this.#settle(to, source, layout.rcode);
-  }
-
-  fail(to: ClientQuery, error: UpstreamError): void {
-    this.#compose(to.query, RCODE.SERVFAIL, edeOf(error), to.sink!, to.peer, 0);
-    this.#settle(to, "own", RCODE.SERVFAIL);
+    this.#settled(to, source, layout.rcode);
   }
 
   /** Answers at once, without asking anyone. */
   #answerOwn(query: Query, rcode: number, ede: number, sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
-    this.#compose(query, rcode, ede, sink, peers, peerStart);
+    this.#replies.own(query, rcode, ede, sink, peers, peerStart);
     this.counters.answered("own", rcode);
   }
 
-  #compose(query: Query, rcode: number, ede: number, sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
-    const at = sink.reserve(OWN_RESPONSE_OCTETS);
-    const length = writeOwnResponse(sink.room, at, query, rcode, ede, this.#parts.maxUdpOctets);
-    sink.commit(at, length, peers, peerStart);
-  }
-
   /** The response to a query that upstreams were asked is on its way. */
-  #settle(clientQuery: ClientQuery, source: Source, rcode: number): void {
+  #settled(clientQuery: ClientQuery, source: Source, rcode: number): void {
     this.counters.answered(source, rcode);
     this.counters.waited(source, this.#parts.clock.nowMs() - clientQuery.beganMs);
+  }
+
+  /** The client waits no more; returns the next of the list it was in. */
+  #release(clientQuery: ClientQuery): ClientQuery | undefined {
+    const { next } = clientQuery;
+    clientQuery.next = undefined;
     clientQuery.sink = undefined;
-    this.#spare.push(clientQuery);
-  }
-}
-
-/** A query whose client waits, and where its response goes. */
-class ClientQuery extends Exchange {
-  readonly #resolver: Resolver;
-  sink: ResponseSink | undefined = undefined;
-  /** When it was read, on the clock's nowMs. */
-  beganMs = 0;
-  readonly peer = new Uint8Array(PEER_OCTETS);
-
-  constructor(resolver: Resolver) {
-    super();
-    this.#resolver = resolver;
-  }
-
-  keep(sink: ResponseSink, peers: Uint8Array, peerStart: number, nowMs: number): void {
-    this.sink = sink;
-    this.beganMs = nowMs;
-    for (let i = 0; i < PEER_OCTETS; i++) this.peer[i] = peers[peerStart + i]!;
-  }
-
-  override onResponse(octets: Uint8Array, start: number, layout: ResponseLayout): void {
-    this.#resolver.answer(this, octets, start, layout);
-  }
-
-  override onFailure(error: UpstreamError): void {
-    this.#resolver.fail(this, error);
+    this.#waiting--;
+    this.#spareQueries.push(clientQuery);
+    return next;
   }
 }
 

@@ -23,7 +23,14 @@ function observed(servers: readonly ObservedUpstream[] = []): Observed {
     runtime: "bun 1.4.5",
     udpEngine: "batched",
     startedMs: 1_795_000_000_250,
-    resolver: { counters: new ResolverCounters() },
+    resolver: { counters: new ResolverCounters(), waiting: 32 },
+    cache: {
+      entries: 41,
+      octetsUsed: 43,
+      capacityOctets: 44,
+      stores: 45,
+      evictions: 46,
+    },
     listeners: { udpCounters: () => ({ received: 11, sent: 12, oversize: 13, sendFailures: 14 }) },
     clients: { count: 21, accepted: 22, refused: 23 },
     upstreams: { inFlight: 31, servers },
@@ -39,10 +46,23 @@ describe("/metrics", () => {
     expect(read.value("fdns_build_info", build)).toBe(1);
     expect(read.value("fdns_start_time_seconds")).toBe(1_795_000_000.25);
     expect(read.value("fdns_queries_in_flight")).toBe(31);
+    expect(read.value("fdns_queries_waiting")).toBe(32);
     const names = ["received_total", "sent_total", "oversize_total"].map((name) => `fdns_udp_datagrams_${name}`);
     expect([...names, "fdns_udp_send_failures_total"].map((name) => read.value(name))).toEqual([11, 12, 13, 14]);
     const tcp = ["", "_accepted_total", "_refused_total"].map((name) => read.value(`fdns_tcp_connections${name}`));
     expect(tcp).toEqual([21, 22, 23]);
+  });
+
+  test("the cache; nothing of it where there is none", () => {
+    const what = observed();
+    Object.assign(what.resolver.counters, { misses: 51, prefetches: 52, coalesced: 53 });
+    const read = page(what);
+    const names = ["entries", "octets", "capacity_octets", "stores_total", "evictions_total"];
+    expect(names.map((name) => read.value(`fdns_cache_${name}`))).toEqual([41, 43, 44, 45, 46]);
+    expect(read.value("fdns_cache_misses_total")).toBe(51);
+    expect(read.value("fdns_cache_prefetches_total")).toBe(52);
+    expect(read.value("fdns_queries_coalesced_total")).toBe(53);
+    expect(metricsText({ ...what, cache: undefined })).not.toContain("fdns_cache");
   });
 
   test("queries by transport, answers by source and RCODE, and what was turned away", () => {

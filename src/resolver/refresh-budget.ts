@@ -1,0 +1,25 @@
+/**
+ * How many answers may be refreshed before they end: a share of the hits. A cache full of answers that end together
+ * cannot become a burst on the upstreams, nor can clients that ask for one name after the other.
+ */
+
+/** Refreshes allowed for each hit. */
+const SHARE = 0.1;
+/** Unused budget that is kept. */
+const MOST = 100;
+
+export class RefreshBudget {
+  #left = MOST;
+
+  /** An answer was found in the cache. */
+  earn(): void {
+    if (this.#left < MOST) this.#left += SHARE;
+  }
+
+  /** Whether one refresh may begin; it is then spent. */
+  spend(): boolean {
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
+  }
+}

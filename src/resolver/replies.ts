@@ -1,0 +1,72 @@
+/** Composing what clients get, in the place it is sent from, and handing it over. */
+
+import type { ResponseSink } from "../listener/query-handler.ts";
+import { ANSWER_GROWTH_OCTETS, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../wire/compose.ts";
+import { TC } from "../wire/protocol.ts";
+import type { Query } from "../wire/query.ts";
+import type { MessageLayout } from "../wire/response.ts";
+import type { CachedAnswers } from "./cached-answers.ts";
+import type { ResolverCounters } from "./counters.ts";
+
+export class Replies {
+  /** What clients are told fdns takes over UDP (RFC 6891, 6.2.3), and the most it sends. */
+  readonly #maxUdpOctets: number;
+  readonly #counters: ResolverCounters;
+
+  constructor(maxUdpOctets: number, counters: ResolverCounters) {
+    this.#maxUdpOctets = maxUdpOctets;
+    this.#counters = counters;
+  }
+
+  /** A response of fdns' own. */
+  own(query: Query, rcode: number, ede: number, sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
+    const at = sink.reserve(OWN_RESPONSE_OCTETS);
+    const length = writeOwnResponse(sink.room, at, query, rcode, ede, this.#maxUdpOctets);
+    sink.commit(at, length, peers, peerStart);
+  }
+
+  /** The message octets[start...] of `layout`, patched for the client, with its TTLs as they are. */
+  message(
+    query: Query,
+    octets: Uint8Array,
+    start: number,
+    layout: MessageLayout,
+    sink: ResponseSink,
+    peers: Uint8Array,
+    peerStart: number,
+  ): void {
+    const limit = sink.limitFor(query.udpPayloadSize);
+    const at = sink.reserve(roomFor(layout, limit));
+    const { room } = sink;
+    const length = writeAnswer(room, at, limit, query, this.#maxUdpOctets, octets, start, layout);
+    this.#commit(sink, at, length, peers, peerStart);
+  }
+
+  /** What look() found in the cache. False, and nothing is sent, if another thread overwrote it meanwhile. */
+  cached(
+    query: Query,
+    answers: CachedAnswers,
+    isStale: boolean,
+    sink: ResponseSink,
+    peers: Uint8Array,
+    peerStart: number,
+  ): boolean {
+    const limit = sink.limitFor(query.udpPayloadSize);
+    const at = sink.reserve(roomFor(answers.found, limit));
+    const length = answers.write(sink.room, at, limit, query, this.#maxUdpOctets, isStale);
+    if (length < 0) return false;
+    this.#commit(sink, at, length, peers, peerStart);
+    return true;
+  }
+
+  #commit(sink: ResponseSink, at: number, length: number, peers: Uint8Array, peerStart: number): void {
+    if ((sink.room[at + 2]! & TC) !== 0) this.#counters.truncated++;
+    sink.commit(at, length, peers, peerStart);
+  }
+}
+
+/** The upstream's OPT is cut off and its error options may be passed on, so this bounds what is written. */
+function roomFor(layout: MessageLayout, limit: number): number {
+  const most = Math.max(layout.optionsEnd, layout.bodyOctets) + ANSWER_GROWTH_OCTETS;
+  return Math.min(limit, Math.max(most, OWN_RESPONSE_OCTETS));
+}
