@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { decode, type Packet } from "@leichtgewicht/dns-packet";
-import { ANSWER_GROWTH_OCTETS, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../../src/wire/compose.ts";
+import {
+  ANSWER_GROWTH_OCTETS,
+  mostAnswerOctets,
+  OWN_RESPONSE_OCTETS,
+  writeAnswer,
+  writeOwnResponse,
+} from "../../src/wire/compose.ts";
 import { EDE, RCODE } from "../../src/wire/protocol.ts";
 import { Query } from "../../src/wire/query.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";
@@ -26,14 +32,15 @@ function queryOf(parts: MessageParts): Query {
 }
 
 /** What the client is sent, and proof that nothing else was written. */
-function answer(query: Query, from: Uint8Array, limit = 4096): Uint8Array {
+function answer(query: Query, from: Uint8Array, limit = 4096, ede: number = EDE.NONE): Uint8Array {
   const layout = new ResponseLayout();
   const shifted = new Uint8Array(from.length + 3);
   shifted.set(from, 3);
   expect(layout.scan(shifted, 3, from.length)).toBe(true);
   const room = new Uint8Array(from.length + 600).fill(SENTINEL);
-  const length = writeAnswer(room, 5, limit, query, UDP_OCTETS, shifted, 3, layout);
+  const length = writeAnswer(room, 5, limit, query, UDP_OCTETS, shifted, 3, layout, ede);
   expect(length).toBeLessThanOrEqual(limit);
+  expect(length).toBeLessThanOrEqual(mostAnswerOctets(query, layout));
   expect(length).toBeLessThanOrEqual(Math.max(from.length + ANSWER_GROWTH_OCTETS, OWN_RESPONSE_OCTETS));
   expect(room.subarray(0, 5).every((octet) => octet === SENTINEL)).toBe(true);
   expect(room.subarray(5 + length).every((octet) => octet === SENTINEL)).toBe(true);
@@ -127,6 +134,40 @@ describe("an upstream's answer, patched", () => {
     const sent = decoded(answer(queryOf(edns), response({ answers: [address()], additional })));
     expect(sent.additionals).toMatchObject([{ type: "A" }, { type: "OPT" }]);
     expect(sent.answers).toHaveLength(1);
+  });
+});
+
+describe("an Extended DNS Error of our own (RFC 8914, 4.4)", () => {
+  const own = option(15, [0, 3]);
+  const theirs = option(15, [0, 22, 0x68, 0x69]);
+  const from = response({ answers: [address()], additional: [opt({ options: theirs })] });
+  const body = 24 + 16;
+  const optionsOf = (limit: number, client: MessageParts = edns, octets = from) => [
+    ...answer(queryOf(client), octets, limit, EDE.STALE_ANSWER).subarray(body + 9),
+  ];
+
+  test("goes before those passed on", () => {
+    expect(optionsOf(4096)).toEqual([0, own.length + theirs.length, ...own, ...theirs]);
+    expect(optionsOf(4096, edns, response({ answers: [address()] }))).toEqual([0, own.length, ...own]);
+  });
+  test("is 0 or more; none is none", () => {
+    const octets = response({ answers: [address()] });
+    expect([...answer(queryOf(edns), octets, 4096, EDE.OTHER).subarray(-8)]).toEqual([0, 6, ...option(15, [0, 0])]);
+    expect([...answer(queryOf(edns), octets, 4096, EDE.NONE).subarray(-2)]).toEqual([0, 0]);
+  });
+  test("is not for a client without EDNS", () => {
+    expect(answer(queryOf({}), from, 4096, EDE.STALE_ANSWER)).toHaveLength(body);
+  });
+  test("is worth more than theirs, less than the answer", () => {
+    expect(optionsOf(body + 11 + own.length + theirs.length - 1)).toEqual([0, own.length, ...own]);
+    expect(optionsOf(body + 11 + own.length - 1)).toEqual([0, 0]);
+    expect(optionsOf(body + 11)).toEqual([0, 0]);
+  });
+  test("is told with a truncated answer too", () => {
+    const large = response({ answers: [record([0], 16, new Array(600).fill(0))] });
+    const cut = answer(queryOf(edns), large, 512, EDE.STALE_ANSWER);
+    expect(decoded(cut)).toMatchObject({ flag_tc: true, answers: [], additionals: [{ type: "OPT" }] });
+    expect([...cut.subarray(-8)]).toEqual([0, 6, ...own]);
   });
 });
 

@@ -98,3 +98,43 @@ describe("malformed responses", () => {
     expect(scan(whole)).toBe(true);
   });
 });
+
+describe("where the TTLs are", () => {
+  const ttlsAt = (octets: Uint8Array) => {
+    expect(scan(octets)).toBe(true);
+    return [...layout.ttlAt.subarray(0, layout.ttlCount)];
+  };
+  const first = 12 + asked.length;
+
+  test("of every section, whatever the owner's length; the OPT has none (RFC 6891, 6.1.3)", () => {
+    const octets = response({
+      answers: [address(), address()],
+      authority: [record(name("test"), 2, [0])],
+      additional: [record([0], 1, [1, 2, 3, 4]), opt({ options: option(12, [0, 0]) })],
+    });
+    const authority = first + 2 * 16;
+    const additional = authority + 6 + 10 + 1;
+    expect(ttlsAt(octets)).toEqual([first + 6, first + 22, authority + 10, additional + 5]);
+  });
+
+  test("not of what stands behind an OPT, nor of an earlier response", () => {
+    expect(ttlsAt(response({ answers: [address()], additional: [opt(), record([0], 16, [0])] }))).toEqual([first + 6]);
+    expect(ttlsAt(response())).toEqual([]);
+    expect(scan(Uint8Array.of(1, 2, 3))).toBe(false);
+    expect(layout.ttlCount).toBe(0);
+  });
+
+  test("of as many records as a message can have", () => {
+    const least = record([0], 1, []);
+    const answers = new Array(Math.floor((65_535 - 12) / least.length)).fill(least);
+    const octets = response({ questions: [], answers });
+    const found = ttlsAt(octets);
+    expect([found.length, found[0], found.at(-1)]).toEqual([5956, 12 + 5, octets.length - 6]);
+  });
+
+  test("a message of more than 65,535 octets is none", () => {
+    const octets = (length: number) => response({ answers: [record([0], 16, new Array(length - first - 11).fill(0))] });
+    expect(scan(octets(65_535))).toBe(true);
+    expect(scan(Uint8Array.of(...octets(65_535), 0))).toBe(false);
+  });
+});
