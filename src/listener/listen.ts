@@ -79,7 +79,14 @@ export class Listeners {
     this.#udp = {
       name: "UDP",
       open: async (address) => {
-        const listener = await UdpListener.open(parts.engine, address, parts.maxUdpOctets, parts.onQuery, onFault);
+        const listener = await UdpListener.open(
+          parts.engine,
+          address,
+          parts.maxUdpOctets,
+          parts.clock,
+          parts.onQuery,
+          onFault,
+        );
         const { receiveBufferOctets, counters } = listener.socket;
         this.receiveBufferOctets = receiveBufferOctets;
         this.#counters.add(counters);

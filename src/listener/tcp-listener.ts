@@ -166,7 +166,7 @@ class TcpClient implements StreamHandler, ResponseSink {
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
     this.#activeMs = this.#parts.clock.nowMs();
     this.#pending++; // first, because the response may be committed within the call
-    if (!this.#parts.onQuery(octets, start, length, this, this.#peer, 0)) this.#pending--;
+    if (!this.#parts.onQuery(octets, start, length, this, this.#peer, 0, this.#parts.clock.nowMs())) this.#pending--;
     return !this.#closed;
   };
 

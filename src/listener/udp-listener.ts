@@ -1,6 +1,7 @@
 /** Queries over UDP: batches in, each query handed on in place, responses composed in the socket's own room. */
 
 import {
+  type Clock,
   DATAGRAM_OCTETS,
   PEER_OCTETS,
   type SocketAddress,
@@ -25,14 +26,16 @@ export class UdpListener implements ResponseSink {
     engine: UdpEngine,
     address: SocketAddress,
     maxOctets: number,
+    clock: Pick<Clock, "nowMs">,
     onQuery: QueryHandler,
     onFault: (fault: Error) => void,
   ): Promise<UdpListener> {
     let listener: UdpListener | undefined;
     const onBatch = (batch: UdpBatch): void => {
       if (listener === undefined) return; // the stub asks again; nothing else can be in flight yet
+      const nowMs = clock.nowMs();
       for (let i = 0; i < batch.count; i++) {
-        onQuery(batch.octets, i * DATAGRAM_OCTETS, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS);
+        onQuery(batch.octets, i * DATAGRAM_OCTETS, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS, nowMs);
       }
     };
     listener = new UdpListener(await engine.open({ address, onBatch, onFault }), maxOctets);

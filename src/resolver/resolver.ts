@@ -80,7 +80,7 @@ export class Resolver implements ResolutionOwner {
     this.#stopped = true;
   }
 
-  readonly handle: QueryHandler = (octets, start, length, sink, peers, peerStart) => {
+  readonly handle: QueryHandler = (octets, start, length, sink, peers, peerStart, nowMs) => {
     const { query } = this.#next;
     const rcode = query.parse(octets, start, length);
     if (rcode === DROP || this.#stopped) {
@@ -95,16 +95,15 @@ export class Resolver implements ResolutionOwner {
       this.#answerOwn(query, rcode, EDE.NONE, sink, peers, peerStart);
     } else {
       const verdict = screenQuery(query);
-      if (verdict.rcode === RCODE.NOERROR) this.#resolve(sink, peers, peerStart);
+      if (verdict.rcode === RCODE.NOERROR) this.#resolve(sink, peers, peerStart, nowMs);
       else this.#answerOwn(query, verdict.rcode, verdict.ede, sink, peers, peerStart);
     }
     return true;
   };
 
   /** The query in #next is to be answered: from the cache, or by upstreams. */
-  #resolve(sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
+  #resolve(sink: ResponseSink, peers: Uint8Array, peerStart: number, nowMs: number): void {
     const { query } = this.#next;
-    const nowMs = this.#parts.clock.nowMs();
     const flags = keyFlags(query);
     const hash = this.#parts.hash(query.question, query.questionOctets, flags);
     const { answers } = this.#parts;
