@@ -160,11 +160,13 @@ describe("an Extended DNS Error of our own (RFC 8914, 4.4)", () => {
   });
   test("is worth more than theirs, less than the answer", () => {
     expect(optionsOf(body + 11 + own.length + theirs.length - 1)).toEqual([0, own.length, ...own]);
+    expect(optionsOf(body + 11 + own.length)).toEqual([0, own.length, ...own]);
     expect(optionsOf(body + 11 + own.length - 1)).toEqual([0, 0]);
     expect(optionsOf(body + 11)).toEqual([0, 0]);
   });
-  test("is told with a truncated answer too", () => {
-    const large = response({ answers: [record([0], 16, new Array(600).fill(0))] });
+  test("is told with a truncated answer too, theirs are not", () => {
+    const answers = [record([0], 16, new Array(600).fill(0))];
+    const large = response({ answers, additional: [opt({ options: theirs })] });
     const cut = answer(queryOf(edns), large, 512, EDE.STALE_ANSWER);
     expect(decoded(cut)).toMatchObject({ flag_tc: true, answers: [], additionals: [{ type: "OPT" }] });
     expect([...cut.subarray(-8)]).toEqual([0, 6, ...own]);
