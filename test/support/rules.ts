@@ -61,6 +61,7 @@ const SHARED = new Set([
   "src/runtime/sockaddr.ts",
   "src/config/config.ts",
   "src/observe/log.ts",
+  "src/observe/figures.ts",
   "src/observe/histogram.ts",
 ]);
 
