@@ -7,6 +7,7 @@ import { forms } from "../support/fdns.ts";
 import { addressQuery, firstAnswer, freeUdpPort, rcodeOf } from "../support/first-answer.ts";
 import { spawnTied } from "../support/tied-children.ts";
 import { bareEnvironment } from "../support/toolchain.ts";
+import { withLargeReceiveBuffers } from "./receive-buffer.ts";
 import { UPSTREAM_NAME } from "./upstream.ts";
 
 export const PEERS = ["unbound", "dnsdist", "knot-resolver", "stubby"] as const;
@@ -32,6 +33,8 @@ interface Place {
 interface Launch {
   /** Of its configuration in peers/. */
   readonly template?: string;
+  /** It cannot set its receive buffer. */
+  readonly smallBuffer?: boolean;
   readonly command: (place: Place) => readonly string[];
 }
 
@@ -58,9 +61,14 @@ const LAUNCHES: Record<ServerName, Launch> = {
   },
   "knot-resolver": {
     template: "kresd.conf",
+    smallBuffer: true,
     command: ({ configuration, folder }) => ["kresd", "-n", "-q", "-c", configuration, folder],
   },
-  stubby: { template: "stubby.yml", command: ({ configuration }) => ["stubby", "-C", configuration] },
+  stubby: {
+    template: "stubby.yml",
+    smallBuffer: true,
+    command: ({ configuration }) => ["stubby", "-C", configuration],
+  },
   echo: { command: ({ echo, port }) => [echo, "127.0.0.1", `${port}`] },
 };
 
@@ -95,7 +103,12 @@ const PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
 const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
 
 /** Starts a server and waits for its first answer. Rejects with its log if there is none. */
-export async function startServer(options: StartOptions): Promise<RunningServer> {
+export function startServer(options: StartOptions): Promise<RunningServer> {
+  const start = () => startAsItIs(options);
+  return LAUNCHES[options.name].smallBuffer ? withLargeReceiveBuffers(start) : start();
+}
+
+async function startAsItIs(options: StartOptions): Promise<RunningServer> {
   const { name, core, upstream } = options;
   const { template, command } = LAUNCHES[name];
   const port = await freeUdpPort();
