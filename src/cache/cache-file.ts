@@ -171,7 +171,8 @@ export class CacheFile {
     };
     while (walkSlice(walk, clock, put)) {
       if (filled >= PIECE_OCTETS) await write();
-      else await nextTurn(clock);
+      // The host may be done so soon that what was written is known in this same turn.
+      await nextTurn(clock);
     }
     await write();
     writeUint32(room, 0, checksum);

@@ -6,6 +6,7 @@ import { HEADER_OCTETS, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
 import type { CacheTime } from "./cache-time.ts";
 import { type LifetimeLimits, lifetimeOf } from "./lifetime.ts";
+import { nextTurn } from "./slices.ts";
 import {
   CHECKSUM_OCTETS,
   checksumOf,
@@ -19,7 +20,7 @@ import { type CacheStore, KEY_CD, KEY_DENIAL, KEY_DO } from "./store.ts";
 export interface RestoreParts {
   readonly path: string;
   readonly files: Files;
-  readonly clock: Pick<Clock, "wallMs">;
+  readonly clock: Pick<Clock, "wallMs" | "endOfTurn">;
   readonly store: CacheStore;
   readonly time: CacheTime;
   readonly staleSeconds: number;
@@ -34,8 +35,11 @@ export interface Restored {
   readonly leftOut: number;
 }
 
-/** Read at once: some milliseconds of work at most, between which queries are answered. */
-const PIECE_OCTETS = 65_536;
+/** Read at once: less than a millisecond of work, and then whatever else there is has its turn. */
+const PIECE_OCTETS = 16_384;
+
+/** The same for looking at the checksum alone. */
+const CHECKED_OCTETS = 262_144;
 
 /**
  * Reads the file twice: first that it is whole, then what is in it.
@@ -46,7 +50,7 @@ export async function restoreSnapshot(parts: RestoreParts): Promise<Restored | s
   const file = await parts.files.read(parts.path);
   if (file === undefined) return undefined;
   try {
-    const savedMs = await check(file);
+    const savedMs = await check(file, parts.clock);
     return typeof savedMs === "string" ? savedMs : await new Restoring(parts, savedMs).read(file);
   } finally {
     await file.close();
@@ -54,8 +58,8 @@ export async function restoreSnapshot(parts: RestoreParts): Promise<Restored | s
 }
 
 /** When it was written, if every octet is as it was then; else why it cannot be used. */
-async function check(file: ReadableFile): Promise<number | string> {
-  const room = new Uint8Array(PIECE_OCTETS);
+async function check(file: ReadableFile, clock: Pick<Clock, "endOfTurn">): Promise<number | string> {
+  const room = new Uint8Array(CHECKED_OCTETS);
   const end = file.octets - CHECKSUM_OCTETS;
   const first = room.subarray(0, await file.read(room.subarray(0, SNAPSHOT_HEADER_OCTETS), 0));
   const savedMs = readSnapshotHeader(first);
@@ -67,6 +71,7 @@ async function check(file: ReadableFile): Promise<number | string> {
     if (octets === 0) break;
     checksum = checksumOf(room.subarray(0, octets), checksum);
     at += octets;
+    await nextTurn(clock);
   }
   const read = await file.read(room.subarray(0, CHECKSUM_OCTETS), Math.max(0, end));
   const isWhole = at === end && read === CHECKSUM_OCTETS && readUint32(room, 0) === checksum;
@@ -101,6 +106,8 @@ class Restoring {
       if (taken < 0) return `after ${this.#answers} answers there is something else in it`;
       room.copyWithin(0, taken, filled + octets);
       filled += octets - taken;
+      // The next piece may be read in this same turn.
+      await nextTurn(this.#parts.clock);
     }
     return { answers: this.#answers, leftOut: this.#leftOut };
   }
