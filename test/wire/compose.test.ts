@@ -173,6 +173,22 @@ describe("an Extended DNS Error of our own (RFC 8914, 4.4)", () => {
   });
 });
 
+test("options that another thread writes over while they are copied reach no further than they were", () => {
+  const from = response({ answers: [address()], additional: [opt({ options: option(15, [0, 22, 0x68, 0x69]) })] });
+  const layout = new ResponseLayout();
+  expect(layout.scan(from, 0, from.length)).toBe(true);
+  const lengthAt = String(layout.optionsStart + 3);
+  let reads = 0;
+  const changing = new Proxy(from, {
+    get: (octets, at) => (at === lengthAt && reads++ > 0 ? 100 : Reflect.get(octets, at)),
+  });
+  const room = new Uint8Array(300).fill(SENTINEL);
+  const length = writeAnswer(room, 0, 300, queryOf(edns), UDP_OCTETS, changing, 0, layout);
+  expect(reads).toBeGreaterThan(1);
+  expect(length).toBe(24 + 16 + 11 + 8);
+  expect(room.subarray(length).every((octet) => octet === SENTINEL)).toBe(true);
+});
+
 describe("what does not fit", () => {
   const isCut = (octets: Uint8Array) => (octets[2]! & 2) !== 0;
 
