@@ -1,6 +1,7 @@
 /** The whole of fdns, put together: configuration in, a running forwarder out. */
 
 import type { AdminParts } from "./admin/admin.ts";
+import { CacheFile } from "./cache/cache-file.ts";
 import { cacheMemory } from "./cache/store.ts";
 import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
@@ -10,7 +11,9 @@ import { describe } from "./listener/listen.ts";
 import type { Log } from "./observe/log.ts";
 import type { HttpListener } from "./runtime/http-listen.ts";
 import { BindError, type Runtime } from "./runtime/runtime.ts";
-import { makeServing } from "./serving/serving.ts";
+import type { UnixListener } from "./runtime/unix-listen.ts";
+import { lifetimeLimits } from "./serving/limits.ts";
+import { makeServing, type Serving } from "./serving/serving.ts";
 import { PathWatch } from "./upstream/path-watch.ts";
 
 export interface AppParts {
@@ -63,6 +66,8 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
   }
   isReady = true;
   serving.warm();
+  const cacheFile = openCacheFile(config, serving, runtime, log);
+  const control = await openControl(config.control, serving, cacheFile, runtime, log, config.cacheStaleSeconds);
   const pathWatch = new PathWatch(clock, defaults.pathWatchMs.value, runtime.networkPath, (what) => {
     log.info(`${what}: connecting to the upstreams anew`);
     upstreams.renew();
@@ -81,10 +86,63 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
     listening: listeners.bound,
     async stop() {
       pathWatch.stop();
+      await control?.close();
       await serving.stop();
+      await cacheFile?.stop();
       await admin?.close();
     },
   };
+}
+
+/** Restores the cache while queries are answered, and keeps it from then on, if that was asked for. */
+function openCacheFile(
+  config: Config,
+  { store, cacheTime }: Serving,
+  { files, clock }: Runtime,
+  log: Log,
+): CacheFile | undefined {
+  const { cacheFile: path, cacheStaleSeconds: staleSeconds } = config;
+  if (path === undefined || store === undefined) return undefined;
+  const file = new CacheFile({
+    path,
+    everyMs: defaults.cacheFileEveryMs.value,
+    files,
+    clock,
+    log,
+    store,
+    time: cacheTime,
+    staleSeconds,
+    limits: lifetimeLimits(config),
+  });
+  void file.start();
+  return file;
+}
+
+/** Takes orders from `fdns cache`, where there can be a socket for them. */
+async function openControl(
+  address: Config["control"],
+  { store, cacheTime, resolver }: Serving,
+  cacheFile: CacheFile | undefined,
+  { clock }: Runtime,
+  log: Log,
+  staleSeconds: number,
+): Promise<UnixListener | undefined> {
+  if (address === undefined) return undefined;
+  const [control, { cacheOrders }] = await Promise.all([
+    import("./control/control.ts"),
+    import("./control/cache-orders.ts"),
+  ]);
+  const cache = store && {
+    store,
+    time: cacheTime,
+    staleSeconds,
+    figures: () => resolver.counters.ofCache,
+    onFlush: () => {
+      resolver.forgetFailures();
+      cacheFile?.flushed();
+    },
+  };
+  return control.openControl(address, { clock, log, onOrder: cacheOrders(cache, clock) });
 }
 
 /** Serves the admin's pages if that was asked for; nothing of them is loaded otherwise. */

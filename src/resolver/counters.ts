@@ -101,6 +101,13 @@ export class ResolverCounters {
     this.#counts[PREFETCHES] = count;
   }
 
+  /** What there is to say of the cache's use. */
+  get ofCache(): { hits: number; misses: number; stale: number; coalesced: number; prefetches: number } {
+    const { misses, coalesced, prefetches } = this;
+    const total = (source: Source) => this.#of(source).rcodes.reduce((sum, count) => sum + count, 0);
+    return { hits: total("cache"), misses, stale: total("stale"), coalesced, prefetches };
+  }
+
   asked(transport: Transport): void {
     this.#counts[transport === "udp" ? UDP : TCP]!++;
   }

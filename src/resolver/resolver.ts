@@ -56,7 +56,7 @@ export class Resolver implements ResolutionOwner {
   #next = new ClientQuery();
   readonly #inFlight = new InFlight();
   readonly #staleWatch: StaleWatch;
-  readonly #failures: FailureMemory;
+  #failures: FailureMemory;
   readonly #refreshBudget = new RefreshBudget();
   /** For responses that are remembered; the upstreams' own are laid out when they arrive. */
   readonly #layout = new ResponseLayout();
@@ -73,6 +73,11 @@ export class Resolver implements ResolutionOwner {
   /** Clients' queries that wait for upstreams. */
   get waiting(): number {
     return this.#waiting;
+  }
+
+  /** What failed is asked for again at once. */
+  forgetFailures(): void {
+    this.#failures = new FailureMemory(this.#parts.failures);
   }
 
   /** New queries are dropped from now on, as if the process had ended; those in flight go on. */

@@ -1,9 +1,12 @@
-/** How upstreams are treated, from the defaults: the same for queries of clients and for those of `fdns query` and `doctor`. */
+/** Bounds for the parts, from the defaults and the configuration. */
 
+import type { LifetimeLimits } from "../cache/lifetime.ts";
+import type { Config } from "../config/config.ts";
 import { defaults } from "../config/defaults.ts";
 import type { BootstrapLimits } from "../upstream/bootstrap.ts";
 import type { ServerLimits } from "../upstream/dot-server.ts";
 
+/** How upstreams are treated: the same for queries of clients and for those of `fdns query` and `doctor`. */
 export const setLimits: BootstrapLimits = {
   strategy: "ordered",
   minAttemptMs: defaults.upstreamAttemptMinMs.value,
@@ -30,3 +33,12 @@ export const serverLimits: ServerLimits = {
   minSilenceMs: defaults.upstreamSilenceMinMs.value,
   maxSilenceMs: defaults.upstreamAttemptMs.value,
 };
+
+/** The bounds of TTLs that the operator set. */
+export function lifetimeLimits(config: Config): LifetimeLimits {
+  return {
+    minSeconds: config.cacheMinTtlSeconds,
+    maxSeconds: config.cacheMaxTtlSeconds,
+    maxNegativeSeconds: config.cacheMaxNegativeTtlSeconds,
+  };
+}

@@ -19,7 +19,7 @@ import { bootstrapLookUp } from "../upstream/bootstrap.ts";
 import { datesWaivedSet, pinned } from "../upstream/dates-waived.ts";
 import type { ServerParts } from "../upstream/dot-server.ts";
 import { UpstreamSet } from "../upstream/upstream-set.ts";
-import { serverLimits, setLimits } from "./limits.ts";
+import { lifetimeLimits, serverLimits, setLimits } from "./limits.ts";
 
 export interface ServingParts {
   readonly runtime: Runtime;
@@ -93,11 +93,7 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
       new CachedAnswers({
         store,
         time: cacheTime,
-        lifetime: {
-          minSeconds: config.cacheMinTtlSeconds,
-          maxSeconds: config.cacheMaxTtlSeconds,
-          maxNegativeSeconds: config.cacheMaxNegativeTtlSeconds,
-        },
+        lifetime: lifetimeLimits(config),
         staleSeconds: config.cacheStaleSeconds,
       }),
     queryTimeoutMs: config.queryTimeoutMs,
