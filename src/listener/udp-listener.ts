@@ -4,9 +4,9 @@ import {
   type Clock,
   DATAGRAM_OCTETS,
   PEER_OCTETS,
-  type SocketAddress,
   type UdpBatch,
   type UdpEngine,
+  type UdpOpenOptions,
   type UdpSocket,
 } from "../runtime/runtime.ts";
 import type { QueryHandler, ResponseSink } from "./query-handler.ts";
@@ -24,11 +24,10 @@ export class UdpListener implements ResponseSink {
   /** `maxOctets`: the largest response, whatever the client offers. @throws BindError (as a rejection) */
   static async open(
     engine: UdpEngine,
-    address: SocketAddress,
+    options: Omit<UdpOpenOptions, "onBatch">,
     maxOctets: number,
     clock: Pick<Clock, "nowMs">,
     onQuery: QueryHandler,
-    onFault: (fault: Error) => void,
   ): Promise<UdpListener> {
     let listener: UdpListener | undefined;
     const onBatch = (batch: UdpBatch): void => {
@@ -38,7 +37,7 @@ export class UdpListener implements ResponseSink {
         onQuery(batch.octets, i * DATAGRAM_OCTETS, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS, nowMs);
       }
     };
-    listener = new UdpListener(await engine.open({ address, onBatch, onFault }), maxOctets);
+    listener = new UdpListener(await engine.open({ ...options, onBatch }), maxOctets);
     return listener;
   }
 
