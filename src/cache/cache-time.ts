@@ -22,12 +22,14 @@ export interface CacheTimeParts {
   readonly clock: Pick<Clock, "nowMs" | "after">;
   /** As Runtime.uptimeMs. */
   readonly uptimeMs: () => number | undefined;
+  /** One place, for other threads to follow: what is added to the monotonic clock, in milliseconds. */
+  readonly shift?: Float64Array;
 }
 
 export class CacheTime {
   readonly #parts: CacheTimeParts;
-  /** What is added to the monotonic clock. */
-  #shiftMs: number;
+  /** One place: what is added to the monotonic clock. */
+  readonly #shift: Float64Array;
   /** The latest the monotonic clock was seen at. */
   #latestMs: number;
   #looked: { readonly uptimeMs: number | undefined; readonly ownMs: number };
@@ -36,7 +38,8 @@ export class CacheTime {
   constructor(parts: CacheTimeParts) {
     this.#parts = parts;
     this.#latestMs = parts.clock.nowMs();
-    this.#shiftMs = START_DS * 100 - this.#latestMs;
+    this.#shift = parts.shift ?? new Float64Array(1);
+    this.#shift[0] = START_DS * 100 - this.#latestMs;
     this.#looked = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
     this.#cancel = parts.clock.after(LOOK_MS, () => this.#look());
   }
@@ -51,7 +54,7 @@ export class CacheTime {
     if (nowMs > this.#latestMs) this.#latestMs = nowMs;
     else if (nowMs < this.#latestMs - BACKWARD_MS) {
       // No kernel's monotonic clock does so; virtual machines and tests do.
-      this.#shiftMs += this.#latestMs - nowMs;
+      this.#shift[0]! += this.#latestMs - nowMs;
       this.#latestMs = nowMs;
     }
     return Math.floor(this.#ownMs / 100);
@@ -63,7 +66,7 @@ export class CacheTime {
   }
 
   get #ownMs(): number {
-    return this.#latestMs + this.#shiftMs;
+    return this.#latestMs + this.#shift[0]!;
   }
 
   /** Only what the uptime is ahead counts: where it is behind, it is the monotonic clock that was moved. */
@@ -73,8 +76,28 @@ export class CacheTime {
     const upMs = uptimeMs();
     this.at(clock.nowMs());
     const suspendedMs = (upMs ?? Number.NaN) - (before.uptimeMs ?? Number.NaN) - (this.#ownMs - before.ownMs);
-    if (suspendedMs >= LEAST_SUSPENDED_MS) this.#shiftMs += suspendedMs;
+    if (suspendedMs >= LEAST_SUSPENDED_MS) this.#shift[0]! += suspendedMs;
     this.#looked = { uptimeMs: upMs, ownMs: this.#ownMs };
     this.#cancel = clock.after(LOOK_MS, () => this.#look());
+  }
+}
+
+/** The same time in another thread, whose clock tells what the first one's does: it alone looks for time suspended. */
+export class FollowedCacheTime {
+  readonly #clock: Pick<Clock, "nowMs">;
+  readonly #shift: Float64Array;
+
+  /** `shift`: the place that a CacheTime writes. */
+  constructor(clock: Pick<Clock, "nowMs">, shift: Float64Array) {
+    this.#clock = clock;
+    this.#shift = shift;
+  }
+
+  get nowDs(): number {
+    return this.at(this.#clock.nowMs());
+  }
+
+  at(nowMs: number): number {
+    return Math.floor((nowMs + this.#shift[0]!) / 100);
   }
 }

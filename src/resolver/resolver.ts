@@ -5,6 +5,7 @@
  */
 
 import type { QueryHandler, ResponseSink } from "../listener/query-handler.ts";
+import { Gauge } from "../observe/figures.ts";
 import type { AccessList } from "../policy/access.ts";
 import { screenQuery } from "../policy/screen.ts";
 import type { Clock } from "../runtime/runtime.ts";
@@ -38,8 +39,13 @@ export interface ResolverParts {
   readonly staleAfterMs: number;
   /** Clients' queries that wait for upstreams; beyond, SERVFAIL at once rather than memory without bound. */
   readonly maxInFlight: number;
+  /** Where they and those of other workers are counted together. */
+  readonly waiting?: Gauge;
+  readonly counters?: ResolverCounters;
   /** Of these, how many may wait for the same answer, which all leave in one turn. */
   readonly maxWaiters: number;
+  /** Refreshes before the end that a quiet time may save up; undefined: as many as the only worker may. */
+  readonly maxRefreshesSaved?: number;
   /** How long failures to resolve a name are remembered. */
   readonly failures: FailureMemoryLimits;
   /** What clients are told fdns takes over UDP (RFC 6891, 6.2.3), and the most it sends. */
@@ -47,7 +53,7 @@ export interface ResolverParts {
 }
 
 export class Resolver implements ResolutionOwner {
-  readonly counters = new ResolverCounters();
+  readonly counters: ResolverCounters;
   readonly #parts: ResolverParts;
   readonly #replies: Replies;
   /** Objects not in use; their number settles at the most that were ever in flight at once. */
@@ -57,14 +63,17 @@ export class Resolver implements ResolutionOwner {
   readonly #inFlight = new InFlight();
   readonly #staleWatch: StaleWatch;
   #failures: FailureMemory;
-  readonly #refreshBudget = new RefreshBudget();
+  readonly #refreshBudget: RefreshBudget;
   /** For responses that are remembered; the upstreams' own are laid out when they arrive. */
   readonly #layout = new ResponseLayout();
-  #waiting = 0;
+  readonly #waiting: Gauge;
   #stopped = false;
 
   constructor(parts: ResolverParts) {
     this.#parts = parts;
+    this.counters = parts.counters ?? new ResolverCounters();
+    this.#waiting = parts.waiting ?? new Gauge();
+    this.#refreshBudget = new RefreshBudget(parts.maxRefreshesSaved);
     this.#replies = new Replies(parts.maxUdpOctets, this.counters);
     this.#failures = new FailureMemory(parts.failures);
     this.#staleWatch = new StaleWatch(parts.clock, parts.staleAfterMs, (resolution) => this.#onOverdue(resolution));
@@ -72,7 +81,7 @@ export class Resolver implements ResolutionOwner {
 
   /** Clients' queries that wait for upstreams. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.own;
   }
 
   /** What failed is asked for again at once. */
@@ -135,7 +144,7 @@ export class Resolver implements ResolutionOwner {
     const underWay = this.#inFlight.find(query, flags, hash);
     const failure = underWay === undefined ? this.#failures.find(query, flags, hash, nowMs) : undefined;
     const rests = failure !== undefined && nowMs < failure.untilMs;
-    const full = this.#waiting >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
+    const full = this.#waiting.total >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
     const giveStale = hasStale && (underWay?.overdue || failure !== undefined || full);
     if (giveStale && this.#answerCached("stale", query, sink, peers, peerStart)) {
       if (underWay === undefined && !rests && !full) this.#refresh(query, flags, hash, nowMs);
@@ -163,7 +172,7 @@ export class Resolver implements ResolutionOwner {
     const clientQuery = this.#next;
     this.#next = this.#spareQueries.pop() ?? new ClientQuery();
     clientQuery.keep(sink, peers, peerStart, nowMs);
-    this.#waiting++;
+    this.#waiting.add(1);
     if (underWay !== undefined) {
       this.counters.coalesced++;
       underWay.addWaiter(clientQuery);
@@ -316,7 +325,7 @@ export class Resolver implements ResolutionOwner {
     const { next } = clientQuery;
     clientQuery.next = undefined;
     clientQuery.sink = undefined;
-    this.#waiting--;
+    this.#waiting.add(-1);
     this.#spareQueries.push(clientQuery);
     return next;
   }
