@@ -62,8 +62,11 @@ export function kept(
           let server = running.get(name);
           if (server === undefined) {
             server = await stage.start(name);
+            await prepare(stage, server).catch(async (error) => {
+              await server?.stop();
+              throw error;
+            });
             running.set(name, server);
-            await prepare(stage, server);
           }
           return measure(stage, server);
         });

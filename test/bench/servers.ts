@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { forms } from "../support/fdns.ts";
-import { addressQuery, firstAnswer, freeUdpPort, rcodeOf } from "../support/first-answer.ts";
+import { addressQuery, firstAnswer, rcodeOf } from "../support/first-answer.ts";
 import { spawnTied } from "../support/tied-children.ts";
 import { bareEnvironment } from "../support/toolchain.ts";
+import { freePort } from "./free-port.ts";
 import { withLargeReceiveBuffers } from "./receive-buffer.ts";
 import { UPSTREAM_NAME } from "./upstream.ts";
 
@@ -96,6 +97,8 @@ export interface RunningServer {
 
 const START_GIVE_UP_MS = 10_000;
 const ASK_EVERY_MS = 1;
+/** A first query may be lost: another socket asks then. */
+const SOCKET_LIFE_MS = 500;
 const STOP_GIVE_UP_MS = 3000;
 /** unbound and kresd live in sbin, which not every user has in the path. */
 const PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
@@ -111,7 +114,7 @@ export function startServer(options: StartOptions): Promise<RunningServer> {
 async function startAsItIs(options: StartOptions): Promise<RunningServer> {
   const { name, core, upstream } = options;
   const { template, command } = LAUNCHES[name];
-  const port = await freeUdpPort();
+  const port = await freePort();
   const folder = join(MEMORY, `fdns-bench-${process.pid}-${port}`);
   mkdirSync(folder);
   const place: Place = {
@@ -163,7 +166,7 @@ async function untilAnswered(port: number, alive: () => boolean): Promise<void> 
   const giveUp = performance.now() + START_GIVE_UP_MS;
   const query = addressQuery("ready.bench.example.net");
   while (alive() && performance.now() < giveUp) {
-    const response = await firstAnswer(port, query, ASK_EVERY_MS, 500).catch(() => undefined);
+    const response = await firstAnswer(port, query, ASK_EVERY_MS, SOCKET_LIFE_MS).catch(() => undefined);
     if (response && rcodeOf(response) === 0) return;
     if (response) await Bun.sleep(ASK_EVERY_MS);
   }
