@@ -12,8 +12,8 @@ const START_DS = 2 ** 25;
 /** How often the host's uptime is compared: after waking up, ages are short of the time suspended for so long at most. */
 const LOOK_MS = 1000;
 
-/** The uptime comes in whole seconds, so a difference below this may be rounding; that much aging may be missed. */
-const LEAST_SUSPENDED_MS = 2000;
+/** The uptime comes in whole seconds, so a difference below this may be rounding; it waits until it has grown. */
+const LEAST_DIFFERENCE_MS = 2000;
 
 /** Callers may pass a time they took earlier in the same turn. What is further back is a step of the clock itself. */
 const BACKWARD_MS = 1000;
@@ -32,7 +32,8 @@ export class CacheTime {
   readonly #shift: Float64Array;
   /** The latest the monotonic clock was seen at. */
   #latestMs: number;
-  #looked: { readonly uptimeMs: number | undefined; readonly ownMs: number };
+  /** What the uptime was when it was last set equal with this clock. */
+  #equal: { readonly uptimeMs: number | undefined; readonly ownMs: number };
   #cancel: () => void;
 
   constructor(parts: CacheTimeParts) {
@@ -40,7 +41,7 @@ export class CacheTime {
     this.#latestMs = parts.clock.nowMs();
     this.#shift = parts.shift ?? new Float64Array(1);
     this.#shift[0] = START_DS * 100 - this.#latestMs;
-    this.#looked = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
+    this.#equal = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
     this.#cancel = parts.clock.after(LOOK_MS, () => this.#look());
   }
 
@@ -72,12 +73,11 @@ export class CacheTime {
   /** Only what the uptime is ahead counts: where it is behind, it is the monotonic clock that was moved. */
   #look(): void {
     const { clock, uptimeMs } = this.#parts;
-    const before = this.#looked;
     const upMs = uptimeMs();
     this.at(clock.nowMs());
-    const suspendedMs = (upMs ?? Number.NaN) - (before.uptimeMs ?? Number.NaN) - (this.#ownMs - before.ownMs);
-    if (suspendedMs >= LEAST_SUSPENDED_MS) this.#shift[0]! += suspendedMs;
-    this.#looked = { uptimeMs: upMs, ownMs: this.#ownMs };
+    const aheadMs = (upMs ?? Number.NaN) - (this.#equal.uptimeMs ?? Number.NaN) - (this.#ownMs - this.#equal.ownMs);
+    if (aheadMs >= LEAST_DIFFERENCE_MS) this.#shift[0]! += aheadMs;
+    if (!(Math.abs(aheadMs) < LEAST_DIFFERENCE_MS)) this.#equal = { uptimeMs: upMs, ownMs: this.#ownMs };
     this.#cancel = clock.after(LOOK_MS, () => this.#look());
   }
 }
