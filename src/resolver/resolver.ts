@@ -147,7 +147,7 @@ export class Resolver implements ResolutionOwner {
     const full = this.#waiting.total >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
     const giveStale = hasStale && (underWay?.overdue || failure !== undefined || full);
     if (giveStale && this.#answerCached("stale", query, sink, peers, peerStart)) {
-      if (underWay === undefined && !rests && !full) this.#refresh(query, flags, hash, nowMs);
+      if (underWay === undefined && !rests && !full) this.#refreshStale(query, flags, hash, nowMs);
     } else if (rests) {
       this.#answerFailure(failure, query, sink, peers, peerStart);
     } else if (full) {
@@ -189,11 +189,14 @@ export class Resolver implements ResolutionOwner {
     if (this.#inFlight.find(query, flags, hash) !== undefined) return;
     if (this.#failures.find(query, flags, hash, nowMs) !== undefined || !this.#refreshBudget.spend()) return;
     this.counters.prefetches++;
-    this.#refresh(query, flags, hash, nowMs);
+    const resolution = this.#prepare(query, flags, hash, nowMs);
+    // Who asks once the answer has ended waits for the new one, as long as for any other.
+    this.#staleWatch.add(resolution, nowMs);
+    this.#parts.upstreams.ask(resolution);
   }
 
-  /** Asks the upstreams while nobody waits; who asks meanwhile is given what the cache has. */
-  #refresh(query: Query, flags: number, hash: number, nowMs: number): void {
+  /** Asks the upstreams while nobody waits; who asks meanwhile is given the stale answer, too. */
+  #refreshStale(query: Query, flags: number, hash: number, nowMs: number): void {
     const resolution = this.#prepare(query, flags, hash, nowMs);
     resolution.overdue = true;
     this.#parts.upstreams.ask(resolution);
