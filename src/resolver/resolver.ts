@@ -21,7 +21,7 @@ import { ResolverCounters, type Source } from "./counters.ts";
 import { type Failure, FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
 import { InFlight } from "./in-flight.ts";
 import { RefreshBudget } from "./refresh-budget.ts";
-import { Replies } from "./replies.ts";
+import { edeOf, Replies } from "./replies.ts";
 import { Resolution, type ResolutionOwner } from "./resolution.ts";
 import { StaleWatch } from "./stale-watch.ts";
 
@@ -331,21 +331,5 @@ export class Resolver implements ResolutionOwner {
     this.#waiting.add(-1);
     this.#spareQueries.push(clientQuery);
     return next;
-  }
-}
-
-/** RFC 8914, 4.23 and 4.24: a network error, or no reachable authority when everyone stayed silent. */
-function edeOf(error: UpstreamError): number {
-  switch (error.code) {
-    case "connect":
-    case "authentication":
-    case "closed":
-    case "unresolved":
-      return EDE.NETWORK_ERROR;
-    case "timeout":
-    case "malformed":
-      return EDE.NO_REACHABLE_AUTHORITY;
-    default:
-      return EDE.OTHER;
   }
 }
