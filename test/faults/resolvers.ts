@@ -3,8 +3,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { spawnTied } from "../support/tied-children.ts";
 import { bareEnvironment } from "../support/toolchain.ts";
-import { type Rig, type RigUpstream, spawnTied, UPSTREAM_NAME, UPSTREAM_PORT } from "./rig.ts";
+import { type Rig, type RigUpstream, UPSTREAM_NAME, UPSTREAM_PORT } from "./rig.ts";
 
 export const RESOLVERS = ["fdns", "unbound", "dnsdist", "knot-resolver", "stubby"] as const;
 export type ResolverName = (typeof RESOLVERS)[number];

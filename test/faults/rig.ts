@@ -6,7 +6,8 @@
 import { join } from "node:path";
 import { linesOf } from "../support/lines.ts";
 import { makeNamespace, type Namespace } from "../support/namespace.ts";
-import { bareEnvironment, runToEnd } from "../support/toolchain.ts";
+import { spawnTied } from "../support/tied-children.ts";
+import { runToEnd } from "../support/toolchain.ts";
 import { startWire, type Wire } from "./wire.ts";
 
 export const UPSTREAM_PORT = 853;
@@ -47,26 +48,6 @@ const NO_COUNTERS: UpstreamCounters = {
   idReuses: 0,
   keyRotations: 0,
 };
-
-/** Children of this process, ended with it whatever happens. */
-const children = new Set<Bun.Subprocess>();
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-});
-
-/** Starts a program that is killed when this one ends. */
-export function spawnTied<
-  Options extends Bun.SpawnOptions.OptionsObject<
-    "ignore" | "pipe",
-    "ignore" | "pipe" | Bun.BunFile,
-    "ignore" | "pipe" | "inherit" | Bun.BunFile
-  >,
->(command: readonly string[], options: Options) {
-  const child = Bun.spawn([...command], { env: bareEnvironment(), ...options });
-  children.add(child as Bun.Subprocess);
-  void child.exited.then(() => children.delete(child as Bun.Subprocess));
-  return child;
-}
 
 /** Delay and loss of one direction of a link. */
 export interface Impairment {

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deserialize } from "node:v8";
 import { linesOf } from "../support/lines.ts";
+import { spawnTied } from "../support/tied-children.ts";
 import { bun } from "../support/toolchain.ts";
 import type { LoadPlan, Segment } from "./load.ts";
 import type { Records } from "./records.ts";
 import { RESOLVER_PORT, type Resolver, type ResolverName, startResolver } from "./resolvers.ts";
-import { type Impairment, makeRig, type Rig, spawnTied, type UpstreamCounters, type UpstreamSpec } from "./rig.ts";
+import { type Impairment, makeRig, type Rig, type UpstreamCounters, type UpstreamSpec } from "./rig.ts";
 
 /** Beyond this a client has left (dig, glibc). */
 export const LOST_AFTER_MS = 5000;

@@ -6,8 +6,9 @@
 import { fileURLToPath } from "node:url";
 import { linesOf } from "../support/lines.ts";
 import type { Namespace } from "../support/namespace.ts";
+import { spawnTied } from "../support/tied-children.ts";
 import { bun } from "../support/toolchain.ts";
-import { type Impairment, spawnTied } from "./rig.ts";
+import type { Impairment } from "./rig.ts";
 
 export interface Wire {
   stop(): void;
