@@ -1,7 +1,7 @@
 /** Composing what clients get, in the place it is sent from, and handing it over. */
 
 import type { ResponseSink } from "../listener/query-handler.ts";
-import { ANSWER_GROWTH_OCTETS, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../wire/compose.ts";
+import { mostAnswerOctets, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../wire/compose.ts";
 import { TC } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 import type { MessageLayout } from "../wire/response.ts";
@@ -36,7 +36,7 @@ export class Replies {
     peerStart: number,
   ): void {
     const limit = sink.limitFor(query.udpPayloadSize);
-    const at = sink.reserve(roomFor(layout, limit));
+    const at = sink.reserve(Math.min(limit, mostAnswerOctets(query, layout)));
     const { room } = sink;
     const length = writeAnswer(room, at, limit, query, this.#maxUdpOctets, octets, start, layout);
     this.#commit(sink, at, length, peers, peerStart);
@@ -52,7 +52,7 @@ export class Replies {
     peerStart: number,
   ): boolean {
     const limit = sink.limitFor(query.udpPayloadSize);
-    const at = sink.reserve(roomFor(answers.found, limit));
+    const at = sink.reserve(Math.min(limit, mostAnswerOctets(query, answers.found)));
     const length = answers.write(sink.room, at, limit, query, this.#maxUdpOctets, isStale);
     if (length < 0) return false;
     this.#commit(sink, at, length, peers, peerStart);
@@ -63,10 +63,4 @@ export class Replies {
     if ((sink.room[at + 2]! & TC) !== 0) this.#counters.truncated++;
     sink.commit(at, length, peers, peerStart);
   }
-}
-
-/** The upstream's OPT is cut off and its error options may be passed on, so this bounds what is written. */
-function roomFor(layout: MessageLayout, limit: number): number {
-  const most = Math.max(layout.optionsEnd, layout.bodyOctets) + ANSWER_GROWTH_OCTETS;
-  return Math.min(limit, Math.max(most, OWN_RESPONSE_OCTETS));
 }
