@@ -24,8 +24,12 @@ export interface Observed {
   readonly resolver: { readonly counters: ResolverCounters; readonly waiting: number };
   /** undefined where nothing is kept. */
   readonly cache: CacheGauges | undefined;
-  readonly listeners: { udpCounters(): Readonly<UdpCounters> };
-  readonly clients: { readonly count: number; readonly accepted: number; readonly refused: number };
+  readonly listeners: { readonly udpCounters: Readonly<UdpCounters> };
+  readonly clients: {
+    /** Connections that are open. */
+    readonly count: number;
+    readonly counters: { readonly accepted: number; readonly refused: number };
+  };
   readonly upstreams: { readonly inFlight: number; readonly servers: readonly ObservedUpstream[] };
 }
 
@@ -110,12 +114,16 @@ function answerSample(source: string, rcode: number, answers: number): Sample[] 
 
 function addTransports(page: Exposition, { listeners, clients }: Observed): void {
   const counter = (name: string, help: string, value: number) => page.counter(name, help, [[{}, value]]);
-  const udp = listeners.udpCounters();
+  const udp = listeners.udpCounters;
   counter("fdns_udp_datagrams_received_total", "Datagrams read from clients.", udp.received);
   counter("fdns_udp_datagrams_sent_total", "Datagrams sent to clients.", udp.sent);
   counter("fdns_udp_datagrams_oversize_total", "Datagrams dropped, as no query is so long.", udp.oversize);
   counter("fdns_udp_send_failures_total", "Datagrams that the host would not send.", udp.sendFailures);
   page.gauge("fdns_tcp_connections", "Clients' connections that are open.", [[{}, clients.count]]);
-  counter("fdns_tcp_connections_accepted_total", "Clients' connections taken.", clients.accepted);
-  counter("fdns_tcp_connections_refused_total", "Clients' connections closed, as too many were open.", clients.refused);
+  counter("fdns_tcp_connections_accepted_total", "Clients' connections taken.", clients.counters.accepted);
+  counter(
+    "fdns_tcp_connections_refused_total",
+    "Clients' connections closed, as too many were open.",
+    clients.counters.refused,
+  );
 }

@@ -12,8 +12,8 @@ const START_DS = 2 ** 25;
 /** How often the host's uptime is compared: after waking up, ages are short of the time suspended for so long at most. */
 const LOOK_MS = 1000;
 
-/** The uptime comes in whole seconds, so a difference below this may be rounding; that much aging may be missed. */
-const LEAST_SUSPENDED_MS = 2000;
+/** The uptime comes in whole seconds, so a difference below this may be rounding; it waits until it has grown. */
+const LEAST_DIFFERENCE_MS = 2000;
 
 /** Callers may pass a time they took earlier in the same turn. What is further back is a step of the clock itself. */
 const BACKWARD_MS = 1000;
@@ -22,22 +22,26 @@ export interface CacheTimeParts {
   readonly clock: Pick<Clock, "nowMs" | "after">;
   /** As Runtime.uptimeMs. */
   readonly uptimeMs: () => number | undefined;
+  /** One place, for other threads to follow: what is added to the monotonic clock, in milliseconds. */
+  readonly shift?: Float64Array;
 }
 
 export class CacheTime {
   readonly #parts: CacheTimeParts;
-  /** What is added to the monotonic clock. */
-  #shiftMs: number;
+  /** One place: what is added to the monotonic clock. */
+  readonly #shift: Float64Array;
   /** The latest the monotonic clock was seen at. */
   #latestMs: number;
-  #looked: { readonly uptimeMs: number | undefined; readonly ownMs: number };
+  /** What the uptime was when it was last set equal with this clock. */
+  #equal: { readonly uptimeMs: number | undefined; readonly ownMs: number };
   #cancel: () => void;
 
   constructor(parts: CacheTimeParts) {
     this.#parts = parts;
     this.#latestMs = parts.clock.nowMs();
-    this.#shiftMs = START_DS * 100 - this.#latestMs;
-    this.#looked = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
+    this.#shift = parts.shift ?? new Float64Array(1);
+    this.#shift[0] = START_DS * 100 - this.#latestMs;
+    this.#equal = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
     this.#cancel = parts.clock.after(LOOK_MS, () => this.#look());
   }
 
@@ -51,7 +55,7 @@ export class CacheTime {
     if (nowMs > this.#latestMs) this.#latestMs = nowMs;
     else if (nowMs < this.#latestMs - BACKWARD_MS) {
       // No kernel's monotonic clock does so; virtual machines and tests do.
-      this.#shiftMs += this.#latestMs - nowMs;
+      this.#shift[0]! += this.#latestMs - nowMs;
       this.#latestMs = nowMs;
     }
     return Math.floor(this.#ownMs / 100);
@@ -63,18 +67,37 @@ export class CacheTime {
   }
 
   get #ownMs(): number {
-    return this.#latestMs + this.#shiftMs;
+    return this.#latestMs + this.#shift[0]!;
   }
 
   /** Only what the uptime is ahead counts: where it is behind, it is the monotonic clock that was moved. */
   #look(): void {
     const { clock, uptimeMs } = this.#parts;
-    const before = this.#looked;
     const upMs = uptimeMs();
     this.at(clock.nowMs());
-    const suspendedMs = (upMs ?? Number.NaN) - (before.uptimeMs ?? Number.NaN) - (this.#ownMs - before.ownMs);
-    if (suspendedMs >= LEAST_SUSPENDED_MS) this.#shiftMs += suspendedMs;
-    this.#looked = { uptimeMs: upMs, ownMs: this.#ownMs };
+    const aheadMs = (upMs ?? Number.NaN) - (this.#equal.uptimeMs ?? Number.NaN) - (this.#ownMs - this.#equal.ownMs);
+    if (aheadMs >= LEAST_DIFFERENCE_MS) this.#shift[0]! += aheadMs;
+    if (!(Math.abs(aheadMs) < LEAST_DIFFERENCE_MS)) this.#equal = { uptimeMs: upMs, ownMs: this.#ownMs };
     this.#cancel = clock.after(LOOK_MS, () => this.#look());
+  }
+}
+
+/** The same time in another thread, whose clock tells what the first one's does: it alone looks for time suspended. */
+export class FollowedCacheTime {
+  readonly #clock: Pick<Clock, "nowMs">;
+  readonly #shift: Float64Array;
+
+  /** `shift`: the place that a CacheTime writes. */
+  constructor(clock: Pick<Clock, "nowMs">, shift: Float64Array) {
+    this.#clock = clock;
+    this.#shift = shift;
+  }
+
+  get nowDs(): number {
+    return this.at(this.#clock.nowMs());
+  }
+
+  at(nowMs: number): number {
+    return Math.floor((nowMs + this.#shift[0]!) / 100);
   }
 }

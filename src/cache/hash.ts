@@ -25,16 +25,16 @@ export function questionHash(
   const nameOctets = questionOctets - 4;
   let v0 = seedA | 0;
   let v1 = seedB | 0;
-  let v2 = 0x6c796765 ^ v0;
+  // The length and the flags are in the state from the start: a round less than as a last word.
+  let v2 = 0x6c796765 ^ v0 ^ ((questionOctets << 8) | flags);
   let v3 = 0x74656462 ^ v1;
-  // The name, type and class, how long it was and the flags, and three rounds more.
+  // The name, its type and class, and three rounds more.
   const ofType = (nameOctets + 3) >> 2;
-  for (let i = 0; i < ofType + 5; i++) {
+  for (let i = 0; i < ofType + 4; i++) {
     let word = 0;
     if (i < ofType) word = foldedWord(question, i * 4, nameOctets);
     else if (i === ofType) word = wordAt(question, nameOctets);
-    else if (i === ofType + 1) word = (questionOctets << 8) | flags;
-    else if (i === ofType + 2) v2 ^= 0xff;
+    else if (i === ofType + 1) v2 ^= 0xff;
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = (v1 << 5) | (v1 >>> 27);

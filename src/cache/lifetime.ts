@@ -31,7 +31,7 @@ export function lifetimeOf(
   qtype: number,
   limits: LifetimeLimits,
 ): number {
-  if (layout.ttlCount === 0 || layout.questionOctets === 0 || (octets[start + 2]! & TC) !== 0) return 0;
+  if (layout.questionOctets === 0 || (octets[start + 2]! & TC) !== 0) return 0;
   if (layout.rcode !== RCODE.NOERROR && layout.rcode !== RCODE.NXDOMAIN) return 0;
   const answers = answerCount(octets, start);
   // What denies are the SOAs of the authority section; in a positive answer none does.

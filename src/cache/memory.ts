@@ -39,8 +39,11 @@ export const REFUSED_WORD = 33;
 export const TALLY = { ENTRIES: 24, DENIALS: 25, USED: 26, STORES: 28, EVICTIONS: 29, REPLACED: 30 } as const;
 
 const CONTROL_OCTETS = 256;
-/** A slot for so many octets, up to twice as many: short answers take 140 octets and up, and the index may be 85 % full. */
-const OCTETS_A_SLOT = 160;
+/**
+ * A slot for so many octets, or up to twice as many slots, as their number is a power of two. An answer of 100 octets
+ * takes 136 and the index may be 85 % full, so it is the rings that are full first.
+ */
+const OCTETS_A_SLOT = 128;
 const SLOT_OCTETS = 8 + 1 + 4;
 const PROBATION_SHARE = 0.1;
 

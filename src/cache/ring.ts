@@ -83,7 +83,8 @@ export class Ring {
   /** Whether so many units can be written without moving the tail. */
   hasRoom(units: number): boolean {
     const { head, tail } = this;
-    const [headUnit, tailUnit] = [this.unitOf(head), this.unitOf(tail)];
+    const headUnit = this.unitOf(head);
+    const tailUnit = this.unitOf(tail);
     if (head >>> this.#lapBit !== tail >>> this.#lapBit) return headUnit + units <= tailUnit;
     return headUnit + units <= this.endUnit || this.firstUnit + units <= tailUnit;
   }

@@ -87,8 +87,8 @@ export class CacheStore {
   /** Looks up; true if found: `found` describes it until the next call of find or put. Counts a use. */
   find(question: Uint8Array, questionOctets: number, flags: number, hash: number): boolean {
     const slot = this.#search(question, 0, questionOctets, flags, hash | 0);
-    if (slot < 0 || !readEntry(this.#memory, (this.#ref >>> 1) & this.#unitMask, this.#found) || !this.intact)
-      return false;
+    if (slot < 0 || !readEntry(this.#memory, (this.#ref >>> 1) & this.#unitMask, this.#found)) return false;
+    if (this.#isShared && !this.intact) return false;
     this.#slots.use(slot);
     return true;
   }
@@ -186,7 +186,9 @@ export class CacheStore {
       const word = memory.slotsWord + slot * 2;
       const ref = words[word + 1]!;
       if (ref === 0) return -1;
-      if (words[word] !== hash || !isLive(words, ref)) continue;
+      if (words[word] !== hash) continue;
+      // What the index leads to is live, but for a change that another thread is at.
+      if (this.#isShared && !isLive(words, ref)) continue;
       const unit = (ref >>> 1) & this.#unitMask;
       if (!isKeyAt(memory, unit, ref, hash, flags, octets, at, questionOctets)) continue;
       this.#ref = ref;

@@ -29,6 +29,7 @@ export function readCacheOrder({ positionals, values }: ParsedArguments): CacheO
     );
   }
   const isSubtree = values.has("subtree");
+  if (isSubtree && action !== "flush") throw new UsageError("--subtree is for flush NAME; it is not allowed here");
   if (isSubtree && written === undefined)
     throw new UsageError("--subtree needs a name: fdns cache flush NAME --subtree");
   if (action === "dump" && values.has("json")) throw new UsageError("--json is for stats and flush; dump prints text");

@@ -12,11 +12,7 @@ export function cacheReportText(report: CacheReport): string {
     ["stale", count(report.stale), "answered with what was past its end, as no upstream answered"],
     ["coalesced", count(report.coalesced), "misses that waited for an answer already on its way"],
     ["prefetches", count(report.prefetches), "answers asked for again before they ended"],
-    [
-      "entries",
-      count(entries),
-      `answers kept, ${count(report.denials)} of them for all names under one that does not exist`,
-    ],
+    ["entries", count(entries), `answers kept, ${count(report.denials)} of them denials of a name and all under it`],
     ["used", size(octetsUsed), `of ${size(capacityOctets)}: ${share(octetsUsed, capacityOctets)}`],
     ["stores", count(report.stores), `answers taken in, ${count(report.replaced)} of them in place of an older one`],
     ["evictions", count(report.evictions), "answers dropped to make room"],

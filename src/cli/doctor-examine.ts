@@ -1,11 +1,11 @@
 /** `fdns doctor`'s round: every address of every upstream at once, and the host itself. */
 
-import { serverLimits, setLimits } from "../app.ts";
 import { builtMs } from "../config/build-date.ts";
 import type { Config, UpstreamAddress } from "../config/config.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { selectRuntime } from "../runtime/select.ts";
+import { serverLimits, setLimits } from "../serving/limits.ts";
 import { type Bootstrap, bootstrapLookUp } from "../upstream/bootstrap.ts";
 import type { DoctorFacts, UpstreamFacts } from "./doctor-facts.ts";
 import { failureOf, type ProbeParts, probeAddress } from "./doctor-probe.ts";

@@ -1,11 +1,11 @@
 /** Asks the upstreams in their order until one answers, as the forwarder would, and gathers what is shown of it. */
 
-import { serverLimits, setLimits } from "../app.ts";
 import type { Config, UpstreamAddress } from "../config/config.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import type { Log } from "../observe/log.ts";
 import { type ShownResponse, showResponse } from "../presentation/message.ts";
 import { selectRuntime } from "../runtime/select.ts";
+import { serverLimits, setLimits } from "../serving/limits.ts";
 import { type Bootstrap, bootstrapLookUp } from "../upstream/bootstrap.ts";
 import { UpstreamError } from "../upstream/exchange.ts";
 import { askOnce, type OneAnswer, type OneQueryParts } from "../upstream/one-query.ts";

@@ -71,6 +71,8 @@ export interface Config {
   /** Who may ask besides loopback, link-local and private addresses. */
   readonly allow: readonly AddressPrefix[];
   readonly udpEngine: UdpEngineName | "auto";
+  /** Threads that answer; "auto": one a core this process may use. */
+  readonly workers: number | "auto";
   readonly maxUdpOctets: number;
   readonly queryTimeoutMs: number;
   readonly maxInFlight: number;

@@ -7,7 +7,7 @@ export interface Tunable {
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections";
+  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections" | "threads";
   readonly why: string;
 }
 
@@ -270,6 +270,13 @@ export const defaults = {
     max: 604_800,
     unit: "seconds",
     why: "RFC 8767, 5 suggests 1 to 3 days; an outage that lasts longer is known to people",
+  },
+  workers: {
+    value: 1,
+    min: 1,
+    max: 64,
+    unit: "threads",
+    why: "one answers more than most sites ask, and each costs memory and connections of its own; more where a core is not enough",
   },
   cacheFileEveryMs: {
     value: 300_000,

@@ -44,6 +44,7 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
     ca: singleOf(sources, serveOptions.caFile) ?? { kind: "default" },
     allow: listOf(sources, serveOptions.allow) ?? [],
     udpEngine: singleOf(sources, serveOptions.udpEngine) ?? "auto",
+    workers: singleOf(sources, serveOptions.workers) ?? defaults.workers.value,
     maxUdpOctets: singleOf(sources, serveOptions.maxUdpSize) ?? defaults.maxUdpOctets.value,
     queryTimeoutMs: singleOf(sources, serveOptions.queryTimeout) ?? defaults.queryTimeoutMs.value,
     maxInFlight: singleOf(sources, serveOptions.maxInFlight) ?? defaults.maxInFlight.value,

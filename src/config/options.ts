@@ -10,7 +10,17 @@ import { defaultUpstreamNames } from "./known-resolvers.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { parseUpstreamAddress, UPSTREAM_SYNTAX } from "./upstream-address.ts";
 import { parseAllowedUpstream } from "./upstream-allow.ts";
-import { countOf, durationOf, formatDuration, formatSeconds, formatSize, oneOf, secondsOf, sizeOf } from "./values.ts";
+import {
+  autoOr,
+  countOf,
+  durationOf,
+  formatDuration,
+  formatSeconds,
+  formatSize,
+  oneOf,
+  secondsOf,
+  sizeOf,
+} from "./values.ts";
 
 /** One option of `fdns serve`; the shape the command line reads and prints (cli/arguments.ts). */
 export interface ServeOption<Value> {
@@ -109,6 +119,13 @@ export const serveOptions = {
     description: "How UDP is spoken: recvmmsg(2) and sendmmsg(2), or the runtime's own sockets",
     defaultText: "auto: batched where it can be had",
     parse: oneOf<Config["udpEngine"]>("auto", "batched", "portable"),
+  }),
+  workers: single({
+    name: "workers",
+    valueName: "COUNT|auto",
+    description: "How many threads answer, on one port and one cache; auto: one a core, within a container's limit",
+    defaultText: String(defaults.workers.value),
+    parse: autoOr(countOf(defaults.workers)),
   }),
   maxUdpSize: count(
     "max-udp-size",

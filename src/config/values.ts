@@ -17,6 +17,18 @@ export function countOf(tunable: Tunable): (text: string) => number {
   };
 }
 
+/** The word "auto", or what else is allowed. */
+export function autoOr<Value>(parse: (text: string) => Value): (text: string) => Value | "auto" {
+  return (text) => {
+    if (text === "auto") return text;
+    try {
+      return parse(text);
+    } catch (error) {
+      throw error instanceof UsageError ? new UsageError(`${error.message}, and auto`) : error;
+    }
+  };
+}
+
 /** A whole number with its unit (`1500ms`, `4s`, `1m`) within the tunable's range, in milliseconds. */
 export function durationOf(tunable: Tunable): (text: string) => number {
   return (text) => {

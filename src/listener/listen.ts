@@ -10,6 +10,7 @@ import {
   type Clock,
   type LocalAddress,
   type Runtime,
+  type Sharing,
   type SocketAddress,
   type UdpCounters,
   type UdpEngine,
@@ -28,6 +29,15 @@ export interface ListenParts {
   readonly followMs: number;
   readonly onQuery: QueryHandler;
   readonly clients: TcpClients;
+  /** What is received and sent over UDP is added here. */
+  readonly udpCounters?: UdpCounters;
+  /** Other workers will join() the sockets of this one. */
+  readonly shares?: boolean;
+}
+
+/** A socket that others of this process may share. */
+export interface SharedSocket extends SocketAddress {
+  readonly transport: "UDP" | "TCP";
 }
 
 /** A socket, or several on one port. */
@@ -39,7 +49,7 @@ interface Bound {
 /** A transport that can be bound to one address. */
 interface Transport {
   readonly name: "UDP" | "TCP";
-  open(address: SocketAddress): Promise<Bound>;
+  open(address: SocketAddress, sharing: Sharing | undefined): Promise<Bound>;
 }
 
 type OnFault = (fault: Error) => void;
@@ -60,11 +70,12 @@ export class Listeners {
   readonly #udp: Transport;
   readonly #tcp: Transport;
   readonly #onFault: OnFault;
-  /** Of the sockets that are open; those of closed ones are added to #past. */
-  readonly #counters = new Set<UdpCounters>();
-  readonly #past: UdpCounters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+  /** Of every UDP socket there ever was. */
+  readonly udpCounters: UdpCounters;
   /** What was bound, for the start-up line. */
   readonly bound: BoundAddress[] = [];
+  /** What other workers may join(): all but the sockets that follow the host's addresses, of which there is one set. */
+  readonly shared: SharedSocket[] = [];
   receiveBufferOctets = 0;
 
   constructor(parts: ListenParts) {
@@ -76,24 +87,22 @@ export class Listeners {
       parts.log.warn(`listening goes on after a fault: ${fault.message}`);
     };
     this.#onFault = onFault;
+    const counters = parts.udpCounters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+    this.udpCounters = counters;
     this.#udp = {
       name: "UDP",
-      open: async (address) => {
-        const listener = await UdpListener.open(parts.engine, address, parts.maxUdpOctets, parts.onQuery, onFault);
-        const { receiveBufferOctets, counters } = listener.socket;
-        this.receiveBufferOctets = receiveBufferOctets;
-        this.#counters.add(counters);
-        const close = () => {
-          listener.close();
-          if (this.#counters.delete(counters)) addCounters(this.#past, counters);
-        };
-        return { port: listener.port, close };
+      open: async (address, sharing) => {
+        const options = { address, sharing, counters, onFault };
+        const listener = await UdpListener.open(parts.engine, options, parts.maxUdpOctets, parts.clock, parts.onQuery);
+        this.receiveBufferOctets = listener.socket.receiveBufferOctets;
+        return { port: listener.port, close: () => listener.close() };
       },
     };
     this.#tcp = {
       name: "TCP",
-      open: async (address) => {
-        const listener = await parts.runtime.listenTcp({ address, onConnection: parts.clients.accept, onFault });
+      open: async (address, sharing) => {
+        const options = { address, sharing, onConnection: parts.clients.accept, onFault };
+        const listener = await parts.runtime.listenTcp(options);
         return { port: listener.address.port, close: () => listener.close() };
       },
     };
@@ -111,15 +120,21 @@ export class Listeners {
     }
   }
 
-  close(): void {
-    for (const one of this.#open.splice(0)) one.close();
+  /** Beside the sockets of another worker: all of them, or it closes what it has and rejects with the reason. */
+  async join(sockets: readonly SharedSocket[]): Promise<void> {
+    try {
+      for (const { transport, host, port } of sockets) {
+        const of = transport === "UDP" ? this.#udp : this.#tcp;
+        this.#open.push(await of.open({ host, port }, "further"));
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
-  /** Of every UDP socket there ever was; worked out when asked for. */
-  udpCounters(): Readonly<UdpCounters> {
-    const sum = { ...this.#past };
-    for (const counters of this.#counters) addCounters(sum, counters);
-    return sum;
+  close(): void {
+    for (const one of this.#open.splice(0)) one.close();
   }
 
   async #openAddress({ host, port, optional }: ListenAddress): Promise<void> {
@@ -153,6 +168,13 @@ export class Listeners {
     try {
       const tcp = await this.#openTransport(this.#tcp, host, udp.port, true);
       this.#open.push(udp, tcp);
+      for (const [{ name }, bound] of [
+        [this.#udp, udp],
+        [this.#tcp, tcp],
+      ] as const) {
+        if (this.#parts.shares && !(bound instanceof AddressFollower))
+          this.shared.push({ transport: name, host, port: bound.port });
+      }
       return udp.port;
     } catch (error) {
       udp.close();
@@ -165,10 +187,11 @@ export class Listeners {
   /** `asOne`: whether a wildcard socket does what separate ones would; if not, or if it is held, they are used. */
   async #openTransport(transport: Transport, host: string, port: number, asOne: boolean): Promise<Bound> {
     const isWildcard = (WILDCARDS as readonly string[]).includes(host);
-    if (!isWildcard) return transport.open({ host, port });
+    const sharing = this.#parts.shares ? "first" : undefined;
+    if (!isWildcard) return transport.open({ host, port }, sharing);
     if (asOne) {
       try {
-        return await transport.open({ host, port });
+        return await transport.open({ host, port }, sharing);
       } catch (error) {
         // UDP shares with a stub on one address by itself; if it says in use, the port is another forwarder's.
         if (!(error instanceof BindError) || error.reason !== "in-use" || transport.name === "UDP") throw error;
@@ -265,7 +288,7 @@ class AddressFollower implements Bound {
 
   async #tryOpen(host: string): Promise<BindError | undefined> {
     try {
-      const socket = await this.#transport.open({ host, port: this.#port });
+      const socket = await this.#transport.open({ host, port: this.#port }, undefined);
       if (this.#closed) socket.close();
       else this.#sockets.set(host, socket);
       this.#port = socket.port;
@@ -283,13 +306,6 @@ class AddressFollower implements Bound {
       return error;
     }
   }
-}
-
-function addCounters(to: UdpCounters, from: UdpCounters): void {
-  to.received += from.received;
-  to.sent += from.sent;
-  to.oversize += from.oversize;
-  to.sendFailures += from.sendFailures;
 }
 
 function hostOf({ host, interfaceName }: LocalAddress): string {

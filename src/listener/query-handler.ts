@@ -18,7 +18,8 @@ export interface ResponseSink {
 /**
  * Takes the query at octets[start, start + length), valid during the call only, from the client whose sockaddr
  * (runtime/sockaddr.ts) stands at peers[peerStart...], PEER_OCTETS long. Returns whether a response will be committed
- * to the sink, now or later; false if the octets deserve none.
+ * to the sink, now or later; false if the octets deserve none. `nowMs` is the clock's, read once for all that came
+ * together.
  */
 export type QueryHandler = (
   octets: Uint8Array,
@@ -27,4 +28,5 @@ export type QueryHandler = (
   sink: ResponseSink,
   peers: Uint8Array,
   peerStart: number,
+  nowMs: number,
 ) => boolean;

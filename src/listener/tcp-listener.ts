@@ -15,6 +15,8 @@ import { FrameReader } from "../wire/frame.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
 import { writeUint16 } from "../wire/octets.ts";
 import { MAX_MESSAGE_OCTETS } from "../wire/protocol.ts";
+import { TcpFigures } from "./counters.ts";
+import { type OpenConnections, OwnConnections } from "./open-connections.ts";
 import type { QueryHandler, ResponseSink } from "./query-handler.ts";
 
 export interface TcpLimits {
@@ -34,6 +36,9 @@ export interface TcpParts {
   readonly onQuery: QueryHandler;
   /** Called when connections are refused for want of room, once a minute at most; `limit` says which. */
   readonly onRefusing: (limit: string) => void;
+  /** Where other workers take connections too; the limits are for all of them. */
+  readonly open?: OpenConnections;
+  readonly counters?: TcpFigures;
 }
 
 /** How often the log hears that connections are refused: clients that come and go at the limit are not to fill it. */
@@ -43,16 +48,16 @@ const TELL_REFUSING_MS = 60_000;
 export class TcpClients {
   readonly #parts: TcpParts;
   readonly #clients = new Set<TcpClient>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #open: OpenConnections;
   #sweepDue = false;
   #toldRefusingMs = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void) | undefined;
-  /** Connections taken and turned away since the start. */
-  accepted = 0;
-  refused = 0;
+  readonly counters: TcpFigures;
 
   constructor(parts: TcpParts) {
     this.#parts = parts;
+    this.#open = parts.open ?? new OwnConnections();
+    this.counters = parts.counters ?? new TcpFigures();
   }
 
   get count(): number {
@@ -63,15 +68,14 @@ export class TcpClients {
   readonly accept = (stream: AcceptedStream): StreamHandler | undefined => {
     const { limits } = this.#parts;
     const { host } = stream.remote;
-    const ofAddress = this.#perAddress.get(host) ?? 0;
-    const full = this.#clients.size >= limits.maxConnections;
-    if (full || ofAddress >= limits.maxPerClient) {
-      this.refused++;
+    const full = this.#open.total >= limits.maxConnections;
+    if (full || this.#open.ofClient(host) >= limits.maxPerClient) {
+      this.counters.refused++;
       this.#tellRefusing(full ? `${limits.maxConnections} in all` : `${limits.maxPerClient} per client`);
       return undefined;
     }
-    this.accepted++;
-    this.#perAddress.set(host, ofAddress + 1);
+    this.counters.accepted++;
+    this.#open.add(host);
     const client = new TcpClient(stream, this.#parts, () => this.#forget(client));
     this.#clients.add(client);
     this.#scheduleSweep();
@@ -100,9 +104,7 @@ export class TcpClients {
 
   #forget(client: TcpClient): void {
     this.#clients.delete(client);
-    const left = (this.#perAddress.get(client.remote.host) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(client.remote.host, left);
-    else this.#perAddress.delete(client.remote.host);
+    this.#open.remove(client.remote.host);
     if (this.#clients.size === 0) this.#onEmpty?.();
   }
 
@@ -166,7 +168,7 @@ class TcpClient implements StreamHandler, ResponseSink {
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
     this.#activeMs = this.#parts.clock.nowMs();
     this.#pending++; // first, because the response may be committed within the call
-    if (!this.#parts.onQuery(octets, start, length, this, this.#peer, 0)) this.#pending--;
+    if (!this.#parts.onQuery(octets, start, length, this, this.#peer, 0, this.#parts.clock.nowMs())) this.#pending--;
     return !this.#closed;
   };
 

@@ -1,11 +1,12 @@
 /** Queries over UDP: batches in, each query handed on in place, responses composed in the socket's own room. */
 
 import {
+  type Clock,
   DATAGRAM_OCTETS,
   PEER_OCTETS,
-  type SocketAddress,
   type UdpBatch,
   type UdpEngine,
+  type UdpOpenOptions,
   type UdpSocket,
 } from "../runtime/runtime.ts";
 import type { QueryHandler, ResponseSink } from "./query-handler.ts";
@@ -23,19 +24,20 @@ export class UdpListener implements ResponseSink {
   /** `maxOctets`: the largest response, whatever the client offers. @throws BindError (as a rejection) */
   static async open(
     engine: UdpEngine,
-    address: SocketAddress,
+    options: Omit<UdpOpenOptions, "onBatch">,
     maxOctets: number,
+    clock: Pick<Clock, "nowMs">,
     onQuery: QueryHandler,
-    onFault: (fault: Error) => void,
   ): Promise<UdpListener> {
     let listener: UdpListener | undefined;
     const onBatch = (batch: UdpBatch): void => {
       if (listener === undefined) return; // the stub asks again; nothing else can be in flight yet
+      const nowMs = clock.nowMs();
       for (let i = 0; i < batch.count; i++) {
-        onQuery(batch.octets, i * DATAGRAM_OCTETS, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS);
+        onQuery(batch.octets, i * DATAGRAM_OCTETS, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS, nowMs);
       }
     };
-    listener = new UdpListener(await engine.open({ address, onBatch, onFault }), maxOctets);
+    listener = new UdpListener(await engine.open({ ...options, onBatch }), maxOctets);
     return listener;
   }
 

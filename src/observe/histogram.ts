@@ -10,6 +10,8 @@
  * A bucket holds what is above its lower bound up to and with its upper one, as `le` of Prometheus means it.
  */
 
+import { Figures } from "./figures.ts";
+
 const PARTS_BITS = 3;
 const PARTS = 1 << PARTS_BITS;
 /** 2^24 µs: longer than any query may take (defaults.ts). */
@@ -25,12 +27,18 @@ export const BOUNDS_SECONDS: readonly number[] = Array.from(
 );
 
 export class Histogram {
-  readonly #counts = new Float64Array(LAST + 1);
-  #sumMs = 0;
+  readonly #counts: Float64Array;
+  /** One place: the sum of what was recorded, in milliseconds. */
+  readonly #sum: Float64Array;
+
+  constructor(figures = new Figures()) {
+    this.#counts = figures.take(LAST + 1);
+    this.#sum = figures.take(1);
+  }
 
   record(ms: number): void {
     const positive = Math.max(ms || 0, 0); // no NaN, which would stay in the sum
-    this.#sumMs += positive;
+    this.#sum[0]! += positive;
     this.#counts[positive <= MAX_MS ? bucketOf(Math.ceil(positive * 1000) - 1) : LAST]!++;
   }
 
@@ -39,7 +47,7 @@ export class Histogram {
   }
 
   get sumMs(): number {
-    return this.#sumMs;
+    return this.#sum[0]!;
   }
 
   /** How many durations were within each of BOUNDS_SECONDS; those longer than the last are in `count` alone. */

@@ -65,9 +65,11 @@ export class CachedAnswers {
       : Freshness.NONE;
     if (exact === Freshness.FRESH || this.#store.counters.denials === 0) return exact;
     if (this.#lookForDenial(query, flags, nowDs)) return Freshness.FRESH;
-    // The search for a denial took its place; meanwhile another thread may have taken the entry's.
-    const isStill = exact === Freshness.STALE && this.#store.find(query.question, query.questionOctets, flags, hash);
-    return isStill ? exact : Freshness.NONE;
+    // The search for a denial took the place of what was found.
+    if (exact === Freshness.NONE || !this.#store.find(query.question, query.questionOctets, flags, hash)) {
+      return Freshness.NONE;
+    }
+    return this.#freshness(nowDs);
   }
 
   /** Whether what was found ends so soon that it should be refreshed. */

@@ -6,6 +6,7 @@
  */
 
 import type { Transport } from "../listener/query-handler.ts";
+import { Figures } from "../observe/figures.ts";
 import { Histogram } from "../observe/histogram.ts";
 
 /** Where a response came from: the cache while it was good, or past that; memory is that of recent failures. */
@@ -17,34 +18,98 @@ export const MANY_RCODES = 24;
 
 const RCODE_PLACES = MANY_RCODES + 1;
 
+/** Single numbers, as places. */
+const UDP = 0;
+const TCP = 1;
+const DROPPED = 2;
+const TRUNCATED = 3;
+const FORBIDDEN = 4;
+const OVERLOADED = 5;
+const MISSES = 6;
+const COALESCED = 7;
+const PREFETCHES = 8;
+const PLACES = 9;
+
 export class ResolverCounters {
-  #udp = 0;
-  #tcp = 0;
-  readonly #answers: Readonly<Record<Source, Answers>> = {
-    cache: new Answers(),
-    stale: new Answers(),
-    upstream: new Answers(),
-    memory: new Answers(),
-    own: new Answers(),
-  };
+  readonly #counts: Float64Array;
+  readonly #answers: Readonly<Record<Source, Answers>>;
+
+  constructor(figures = new Figures()) {
+    this.#counts = figures.take(PLACES);
+    this.#answers = {
+      cache: new Answers(figures),
+      stale: new Answers(figures),
+      upstream: new Answers(figures),
+      memory: new Answers(figures),
+      own: new Answers(figures),
+    };
+  }
+
   /** Octets that deserve no response: shorter than a header, or themselves a response. */
-  dropped = 0;
+  get dropped(): number {
+    return this.#counts[DROPPED]!;
+  }
+  set dropped(count: number) {
+    this.#counts[DROPPED] = count;
+  }
+
   /** Answered with TC, as they did not fit. */
-  truncated = 0;
+  get truncated(): number {
+    return this.#counts[TRUNCATED]!;
+  }
+  set truncated(count: number) {
+    this.#counts[TRUNCATED] = count;
+  }
+
   /** Answered with REFUSED, as the client's address may not ask. */
-  forbidden = 0;
+  get forbidden(): number {
+    return this.#counts[FORBIDDEN]!;
+  }
+  set forbidden(count: number) {
+    this.#counts[FORBIDDEN] = count;
+  }
+
   /** Answered with SERVFAIL at once, as too many queries were in flight. */
-  overloaded = 0;
+  get overloaded(): number {
+    return this.#counts[OVERLOADED]!;
+  }
+  set overloaded(count: number) {
+    this.#counts[OVERLOADED] = count;
+  }
+
   /** Looked up in the cache in vain. */
-  misses = 0;
+  get misses(): number {
+    return this.#counts[MISSES]!;
+  }
+  set misses(count: number) {
+    this.#counts[MISSES] = count;
+  }
+
   /** Waited for an answer that was on its way to another client. */
-  coalesced = 0;
+  get coalesced(): number {
+    return this.#counts[COALESCED]!;
+  }
+  set coalesced(count: number) {
+    this.#counts[COALESCED] = count;
+  }
+
   /** Answers asked for again before they ended. */
-  prefetches = 0;
+  get prefetches(): number {
+    return this.#counts[PREFETCHES]!;
+  }
+  set prefetches(count: number) {
+    this.#counts[PREFETCHES] = count;
+  }
+
+  /** What there is to say of the cache's use. */
+  get ofCache(): { hits: number; misses: number; stale: number; coalesced: number; prefetches: number } {
+    const { misses, coalesced, prefetches } = this;
+    const total = (source: Source) => this.#of(source).rcodes.reduce((sum, count) => sum + count, 0);
+    return { hits: total("cache"), misses, stale: total("stale"), coalesced, prefetches };
+  }
 
   asked(transport: Transport): void {
-    if (transport === "udp") this.#udp++;
-    else this.#tcp++;
+    this.#counts[transport === "udp" ? UDP : TCP]!++;
   }
 
   answered(source: Source, rcode: number): void {
@@ -57,7 +122,7 @@ export class ResolverCounters {
   }
 
   queries(transport: Transport): number {
-    return transport === "udp" ? this.#udp : this.#tcp;
+    return this.#counts[transport === "udp" ? UDP : TCP]!;
   }
 
   /** Answers by RCODE; the last place is for MANY_RCODES and above. */
@@ -75,6 +140,11 @@ export class ResolverCounters {
 }
 
 class Answers {
-  readonly rcodes = new Float64Array(RCODE_PLACES);
-  readonly times = new Histogram();
+  readonly rcodes: Float64Array;
+  readonly times: Histogram;
+
+  constructor(figures: Figures) {
+    this.rcodes = figures.take(RCODE_PLACES);
+    this.times = new Histogram(figures);
+  }
 }

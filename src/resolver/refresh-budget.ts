@@ -5,15 +5,21 @@
 
 /** Refreshes allowed for each hit. */
 const SHARE = 0.1;
-/** Unused budget that is kept. */
-const MOST = 100;
+/** Unused budget that is kept, by all workers. */
+export const MAX_REFRESHES_SAVED = 100;
 
 export class RefreshBudget {
-  #left = MOST;
+  readonly #most: number;
+  #left: number;
+
+  constructor(most = MAX_REFRESHES_SAVED) {
+    this.#most = most;
+    this.#left = most;
+  }
 
   /** An answer was found in the cache. */
   earn(): void {
-    if (this.#left < MOST) this.#left += SHARE;
+    if (this.#left < this.#most) this.#left += SHARE;
   }
 
   /** Whether one refresh may begin; it is then spent. */

@@ -5,6 +5,7 @@
  */
 
 import type { QueryHandler, ResponseSink } from "../listener/query-handler.ts";
+import { Gauge } from "../observe/figures.ts";
 import type { AccessList } from "../policy/access.ts";
 import { screenQuery } from "../policy/screen.ts";
 import type { Clock } from "../runtime/runtime.ts";
@@ -17,6 +18,7 @@ import { ResponseLayout } from "../wire/response.ts";
 import { type CachedAnswers, Freshness, keyFlags } from "./cached-answers.ts";
 import { ClientQuery } from "./client-query.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
+import { edeOf } from "./error-code.ts";
 import { type Failure, FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
 import { InFlight } from "./in-flight.ts";
 import { RefreshBudget } from "./refresh-budget.ts";
@@ -38,8 +40,13 @@ export interface ResolverParts {
   readonly staleAfterMs: number;
   /** Clients' queries that wait for upstreams; beyond, SERVFAIL at once rather than memory without bound. */
   readonly maxInFlight: number;
+  /** Where they and those of other workers are counted together. */
+  readonly waiting?: Gauge;
+  readonly counters?: ResolverCounters;
   /** Of these, how many may wait for the same answer, which all leave in one turn. */
   readonly maxWaiters: number;
+  /** Refreshes before the end that a quiet time may save up; undefined: as many as the only worker may. */
+  readonly maxRefreshesSaved?: number;
   /** How long failures to resolve a name are remembered. */
   readonly failures: FailureMemoryLimits;
   /** What clients are told fdns takes over UDP (RFC 6891, 6.2.3), and the most it sends. */
@@ -47,7 +54,7 @@ export interface ResolverParts {
 }
 
 export class Resolver implements ResolutionOwner {
-  readonly counters = new ResolverCounters();
+  readonly counters: ResolverCounters;
   readonly #parts: ResolverParts;
   readonly #replies: Replies;
   /** Objects not in use; their number settles at the most that were ever in flight at once. */
@@ -56,15 +63,18 @@ export class Resolver implements ResolutionOwner {
   #next = new ClientQuery();
   readonly #inFlight = new InFlight();
   readonly #staleWatch: StaleWatch;
-  readonly #failures: FailureMemory;
-  readonly #refreshBudget = new RefreshBudget();
+  #failures: FailureMemory;
+  readonly #refreshBudget: RefreshBudget;
   /** For responses that are remembered; the upstreams' own are laid out when they arrive. */
   readonly #layout = new ResponseLayout();
-  #waiting = 0;
+  readonly #waiting: Gauge;
   #stopped = false;
 
   constructor(parts: ResolverParts) {
     this.#parts = parts;
+    this.counters = parts.counters ?? new ResolverCounters();
+    this.#waiting = parts.waiting ?? new Gauge();
+    this.#refreshBudget = new RefreshBudget(parts.maxRefreshesSaved);
     this.#replies = new Replies(parts.maxUdpOctets, this.counters);
     this.#failures = new FailureMemory(parts.failures);
     this.#staleWatch = new StaleWatch(parts.clock, parts.staleAfterMs, (resolution) => this.#onOverdue(resolution));
@@ -72,7 +82,12 @@ export class Resolver implements ResolutionOwner {
 
   /** Clients' queries that wait for upstreams. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.own;
+  }
+
+  /** What failed is asked for again at once. */
+  forgetFailures(): void {
+    this.#failures = new FailureMemory(this.#parts.failures);
   }
 
   /** New queries are dropped from now on, as if the process had ended; those in flight go on. */
@@ -80,7 +95,7 @@ export class Resolver implements ResolutionOwner {
     this.#stopped = true;
   }
 
-  readonly handle: QueryHandler = (octets, start, length, sink, peers, peerStart) => {
+  readonly handle: QueryHandler = (octets, start, length, sink, peers, peerStart, nowMs) => {
     const { query } = this.#next;
     const rcode = query.parse(octets, start, length);
     if (rcode === DROP || this.#stopped) {
@@ -95,16 +110,15 @@ export class Resolver implements ResolutionOwner {
       this.#answerOwn(query, rcode, EDE.NONE, sink, peers, peerStart);
     } else {
       const verdict = screenQuery(query);
-      if (verdict.rcode === RCODE.NOERROR) this.#resolve(sink, peers, peerStart);
+      if (verdict.rcode === RCODE.NOERROR) this.#resolve(sink, peers, peerStart, nowMs);
       else this.#answerOwn(query, verdict.rcode, verdict.ede, sink, peers, peerStart);
     }
     return true;
   };
 
   /** The query in #next is to be answered: from the cache, or by upstreams. */
-  #resolve(sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
+  #resolve(sink: ResponseSink, peers: Uint8Array, peerStart: number, nowMs: number): void {
     const { query } = this.#next;
-    const nowMs = this.#parts.clock.nowMs();
     const flags = keyFlags(query);
     const hash = this.#parts.hash(query.question, query.questionOctets, flags);
     const { answers } = this.#parts;
@@ -131,8 +145,8 @@ export class Resolver implements ResolutionOwner {
     const underWay = this.#inFlight.find(query, flags, hash);
     const failure = underWay === undefined ? this.#failures.find(query, flags, hash, nowMs) : undefined;
     const rests = failure !== undefined && nowMs < failure.untilMs;
-    const full = this.#waiting >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
-    // What failed for good is no reason to give a stale answer.
+    const full = this.#waiting.total >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
+    // What validation or a policy forbids is no reason to give a stale answer.
     const failed = failure === undefined ? full : !failure.isFinal;
     const giveStale = hasStale && (underWay?.overdue || failed);
     if (giveStale && this.#answerCached("stale", query, sink, peers, peerStart)) {
@@ -161,7 +175,7 @@ export class Resolver implements ResolutionOwner {
     const clientQuery = this.#next;
     this.#next = this.#spareQueries.pop() ?? new ClientQuery();
     clientQuery.keep(sink, peers, peerStart, nowMs);
-    this.#waiting++;
+    this.#waiting.add(1);
     if (underWay !== undefined) {
       this.counters.coalesced++;
       underWay.addWaiter(clientQuery);
@@ -319,24 +333,8 @@ export class Resolver implements ResolutionOwner {
     const { next } = clientQuery;
     clientQuery.next = undefined;
     clientQuery.sink = undefined;
-    this.#waiting--;
+    this.#waiting.add(-1);
     this.#spareQueries.push(clientQuery);
     return next;
-  }
-}
-
-/** RFC 8914, 4.23 and 4.24: a network error, or no reachable authority when everyone stayed silent. */
-function edeOf(error: UpstreamError): number {
-  switch (error.code) {
-    case "connect":
-    case "authentication":
-    case "closed":
-    case "unresolved":
-      return EDE.NETWORK_ERROR;
-    case "timeout":
-    case "malformed":
-      return EDE.NO_REACHABLE_AUTHORITY;
-    default:
-      return EDE.OTHER;
   }
 }

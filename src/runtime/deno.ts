@@ -14,6 +14,7 @@ type Calls = Pick<
 > & {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
   read(descriptor: number, into: Uint8Array, room: bigint): number;
+  poll(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): number;
   __errno_location(): object | null;
 };
 
@@ -32,6 +33,7 @@ export function openLibc(libraryName: string): Libc {
     close: { parameters: ["i32"], result: "i32" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+    poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
     __errno_location: { parameters: [], result: "pointer" },
   });
   // Asked for once, as in bun.ts.
@@ -51,6 +53,7 @@ export function openLibc(libraryName: string): Libc {
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
+    poll: (descriptors, count, waitAtMostMs) => symbols.poll(descriptors, BigInt(count), waitAtMostMs),
     errno: () => errno.getInt32(),
     addressOf: (octets) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(octets)),
   };

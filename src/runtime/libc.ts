@@ -27,6 +27,8 @@ export interface Libc {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
   /** Datagrams sent, at least 1, or -1 when the first could not be. */
   sendmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
+  /** `descriptors`: struct pollfd, `count` of them. How many are ready, or -1. */
+  poll(descriptors: Uint8Array, count: number, waitAtMostMs: number): number;
   /** Why the call just before failed. Meaningless after any other call. */
   errno(): number;
   /** Where the octets of a view are, to be written into a struct. The caller keeps the view referenced. */
@@ -40,6 +42,8 @@ export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_RCVBUF = 8;
+/** Sockets of one user that all have it share a port; the kernel picks one by the sender's address. */
+export const SO_REUSEPORT = 15;
 /** As SO_RCVBUF, beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
 export const SO_RCVBUFFORCE = 33;
 
@@ -56,6 +60,9 @@ export const O_CLOEXEC = 0x80000;
 export const O_NONBLOCK = 0x800;
 /** The kernel sends SIGIO when the descriptor becomes readable. */
 export const O_ASYNC = 0x2000;
+
+/** Something can be read (poll(2)). */
+export const POLLIN = 1;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;

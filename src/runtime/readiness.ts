@@ -8,7 +8,7 @@
 import { F_SETFL, F_SETOWN, type Libc, O_ASYNC, O_NONBLOCK } from "./libc.ts";
 
 /** A signal can be lost (a debugger, a stopped process); then a datagram waits no longer than this. */
-const SWEEP_MS = 1000;
+export const SWEEP_MS = 1000;
 
 export interface ReadinessWatch {
   /** From now on onReadable is called when a datagram arrives. One that arrived before is not told of. */

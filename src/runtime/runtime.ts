@@ -64,8 +64,18 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/**
+ * A socket on an address that others of this process are on as well, each with a part of what arrives. The first is
+ * had only where nobody else is; further ones only beside it.
+ */
+export type Sharing = "first" | "further";
+
 export interface UdpOpenOptions {
   readonly address: SocketAddress;
+  /** undefined: the address is this socket's alone. */
+  readonly sharing?: Sharing | undefined;
+  /** What is counted is added here, where it is given. */
+  readonly counters?: UdpCounters;
   readonly onBatch: (batch: UdpBatch) => void;
   /** A socket-level fault that did not stop the socket, to be logged once a kind. */
   readonly onFault: (fault: Error) => void;
@@ -85,6 +95,8 @@ export class BindError extends Error {
 
 export interface UdpEngine {
   readonly name: UdpEngineName;
+  /** Whether several sockets can share an address (UdpOpenOptions.sharing). */
+  readonly shares: boolean;
   /** Whether one wildcard socket answers from the address that was asked. If not, bind each local address instead. */
   readonly answersFromAskedAddress: boolean;
   /** @throws BindError (as a rejection) */
@@ -123,6 +135,7 @@ export interface AcceptedStream extends ByteStream {
 
 export interface TcpListenOptions {
   readonly address: SocketAddress;
+  readonly sharing?: Sharing | undefined;
   /** Called for each connection; returns who handles it, or undefined to refuse (the connection is closed). */
   readonly onConnection: (stream: AcceptedStream) => StreamHandler | undefined;
   /** accept(2) failed, as when descriptors ran out; the listener goes on. */

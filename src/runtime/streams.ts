@@ -90,25 +90,47 @@ class Accepted extends NodeStream implements AcceptedStream {
  * Listens for TCP. Half-closed clients are served (allowHalfOpen): a stub may send its query and shut down its side
  * before the answer is known, so whoever handles the stream must end it.
  */
-export function listenTcp(options: TcpListenOptions): Promise<TcpListener> {
-  const { address } = options;
+export async function listenTcp(options: TcpListenOptions): Promise<TcpListener> {
+  const { address, sharing } = options;
+  if (sharing === undefined) return listen(options, false);
+  // The runtimes set SO_REUSEPORT before they bind, which would let us in where another program has set it too. Had
+  // without it, the port is nobody else's.
+  if (sharing === "first") {
+    const { port } = await holdForAMoment(address);
+    return listen({ ...options, address: { host: address.host, port } }, true);
+  }
+  return listen(options, true);
+}
+
+async function holdForAMoment(address: SocketAddress): Promise<SocketAddress> {
+  const holder = net.createServer();
+  const held = await bind(holder, address, false);
+  await new Promise<void>((resolve) => {
+    holder.close(() => resolve());
+  });
+  return held;
+}
+
+async function listen({ address, onConnection, onFault }: TcpListenOptions, reusePort: boolean): Promise<TcpListener> {
   const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
     const stream = new Accepted(socket);
-    const handler = options.onConnection(stream);
+    const handler = onConnection(stream);
     if (handler === undefined) stream.destroy();
     else stream.handle(handler);
   });
+  const bound = await bind(listener, address, reusePort);
+  listener.on("error", onFault);
+  return { address: bound, close: () => listener.close() };
+}
+
+function bind(listener: net.Server, { host, port }: SocketAddress, reusePort: boolean): Promise<SocketAddress> {
   return new Promise((resolve, reject) => {
-    listener.once("error", (error) => reject(bindError(error, address)));
-    listener.listen(
-      { host: address.host, port: address.port, backlog: BACKLOG, ipv6Only: address.host.includes(":") },
-      () => {
-        listener.removeAllListeners("error");
-        listener.on("error", options.onFault);
-        const bound = listener.address() as net.AddressInfo;
-        resolve({ address: { host: address.host, port: bound.port }, close: () => listener.close() });
-      },
-    );
+    listener.once("error", (error) => reject(bindError(error, { host, port })));
+    const options = { host, port, backlog: BACKLOG, ipv6Only: host.includes(":"), ...(reusePort && { reusePort }) };
+    listener.listen(options, () => {
+      listener.removeAllListeners("error");
+      resolve({ host, port: (listener.address() as net.AddressInfo).port });
+    });
   });
 }
 

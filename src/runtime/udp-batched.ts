@@ -17,6 +17,7 @@ import {
   BATCH_DATAGRAMS,
   DATAGRAM_OCTETS,
   type SocketAddress,
+  type UdpCounters,
   type UdpEngine,
   type UdpOpenOptions,
   type UdpSocket,
@@ -37,8 +38,10 @@ const SEND_RETRIES = 50;
 export function batchedUdpEngine(libc: Libc, readiness: Readiness = signalReadiness(libc)): UdpEngine {
   return {
     name: "batched",
+    shares: true,
     answersFromAskedAddress: true,
-    open: async (options) => new BatchedSocket(libc, bindUdp(libc, options.address), readiness, options),
+    open: async (options) =>
+      new BatchedSocket(libc, bindUdp(libc, options.address, options.sharing), readiness, options),
   };
 }
 
@@ -47,7 +50,7 @@ class BatchedSocket implements UdpSocket {
   readonly address: SocketAddress;
   readonly receiveBufferOctets: number;
   readonly room: Uint8Array;
-  readonly counters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+  readonly counters: UdpCounters;
   readonly #libc: Libc;
   /** -1 once closed: a number the kernel may have given to another socket is never used again. */
   #descriptor: number;
@@ -74,6 +77,7 @@ class BatchedSocket implements UdpSocket {
     this.address = bound.address;
     this.receiveBufferOctets = bound.receiveBufferOctets;
     this.#options = options;
+    this.counters = options.counters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
     this.#incoming = new IncomingMessages(libc);
     this.#outgoing = new OutgoingMessages(libc);
     this.room = this.#outgoing.octets;

@@ -1,7 +1,8 @@
 /** A bound UDP descriptor for the batched engine, with every option it needs, or a BindError that says why not. */
 import * as os from "node:os";
+import { readHostText } from "./host-text.ts";
 import * as c from "./libc.ts";
-import { BindError, type BindFailure, type SocketAddress } from "./runtime.ts";
+import { BindError, type BindFailure, type Sharing, type SocketAddress } from "./runtime.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -24,8 +25,8 @@ export interface BoundDescriptor {
   readonly receiveBufferOctets: number;
 }
 
-/** @throws BindError */
-export function bindUdp(libc: c.Libc, address: SocketAddress): BoundDescriptor {
+/** `sharing`: with sockets of this process on the same address. @throws BindError */
+export function bindUdp(libc: c.Libc, address: SocketAddress, sharing?: Sharing): BoundDescriptor {
   const octets = parseHost(address.host);
   if (octets === undefined) throw new BindError("other", `UDP listen address "${address.host}": not an IP address`);
   const family = octets.length === 16 ? AF_INET6 : AF_INET;
@@ -36,7 +37,10 @@ export function bindUdp(libc: c.Libc, address: SocketAddress): BoundDescriptor {
   if (descriptor < 0) throw failure(address, libc.errno());
   try {
     setOptions(libc, descriptor, family, isWildcard(address.host));
-    bindDescriptor(libc, descriptor, address, sockaddr, sockaddrLength(family));
+    if (sharing === "further") joinOurs(libc, descriptor, address, sockaddr, sockaddrLength(family));
+    else bindDescriptor(libc, descriptor, address, sockaddr, sockaddrLength(family));
+    // Only now: before, it would have let us in where another program has set it too, and each had got half the queries.
+    if (sharing === "first") setOption(libc, descriptor, c.SOL_SOCKET, c.SO_REUSEPORT, 1);
     const port = boundPort(libc, descriptor, sockaddr);
     const receiveBufferOctets = getOption(libc, descriptor, c.SOL_SOCKET, c.SO_RCVBUF) / 2;
     return { descriptor, family, address: { host: address.host, port }, receiveBufferOctets };
@@ -80,35 +84,33 @@ function bindDescriptor(
   if (wildcardHolders(libc, address) > 1) throw failure(address, c.EADDRINUSE);
 }
 
+/** Binds beside a socket of ours that holds the address, and so beside whatever that one is beside. */
+function joinOurs(
+  libc: c.Libc,
+  descriptor: number,
+  address: SocketAddress,
+  sockaddr: Uint8Array,
+  length: number,
+): void {
+  setOption(libc, descriptor, c.SOL_SOCKET, c.SO_REUSEPORT, 1);
+  if (libc.bind(descriptor, sockaddr, length) === 0) return;
+  const errno = libc.errno();
+  if (errno !== c.EADDRINUSE || !isWildcard(address.host)) throw failure(address, errno);
+  setOption(libc, descriptor, c.SOL_SOCKET, c.SO_REUSEADDR, 1);
+  if (libc.bind(descriptor, sockaddr, length) !== 0) throw failure(address, libc.errno());
+}
+
 /**
  * Sockets bound to this wildcard and port, from /proc/net/udp or udp6 (proc(5)): after a heading, one line each, with
  * "ADDRESS:PORT" in hexadecimal in the second column. Without /proc every port counts as held.
  */
 function wildcardHolders(libc: c.Libc, address: SocketAddress): number {
   const isIpv6 = address.host.includes(":");
-  const table = readText(libc, isIpv6 ? "/proc/net/udp6" : "/proc/net/udp");
+  const table = readHostText(libc, isIpv6 ? "/proc/net/udp6" : "/proc/net/udp");
   if (table === undefined) return Number.POSITIVE_INFINITY;
   const port = address.port.toString(16).toUpperCase().padStart(4, "0");
   const wanted = `${"0".repeat(isIpv6 ? 32 : 8)}:${port}`;
   return table.split("\n").filter((line) => line.trim().split(/\s+/)[1] === wanted).length;
-}
-
-/** Through the C library, as Deno lets a program read nothing below /proc unless it may do everything. */
-function readText(libc: c.Libc, path: string): string | undefined {
-  const terminated = new Uint8Array(new ArrayBuffer(path.length + 1));
-  new TextEncoder().encodeInto(path, terminated);
-  const descriptor = libc.open(terminated, c.O_RDONLY | c.O_CLOEXEC);
-  if (descriptor < 0) return undefined;
-  const piece = new Uint8Array(new ArrayBuffer(16 * 1024));
-  const decoder = new TextDecoder();
-  let text = "";
-  let length = libc.read(descriptor, piece, piece.length);
-  while (length > 0) {
-    text += decoder.decode(piece.subarray(0, length), { stream: true });
-    length = libc.read(descriptor, piece, piece.length);
-  }
-  libc.close(descriptor);
-  return length === 0 ? text : undefined;
 }
 
 /** The index of the interface in "fe80::1%eth0" (or "fe80::1%2"), else 0. */

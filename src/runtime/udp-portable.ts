@@ -10,6 +10,7 @@ import {
   DATAGRAM_OCTETS,
   PEER_OCTETS,
   type SocketAddress,
+  type UdpCounters,
   type UdpEngine,
   type UdpOpenOptions,
   type UdpSocket,
@@ -36,7 +37,7 @@ const SEND_TRIES = 8;
 const REMEMBERED_ADDRESSES = 1024;
 
 export function portableUdpEngine(): UdpEngine {
-  return { name: "portable", answersFromAskedAddress: false, open: openSocket };
+  return { name: "portable", shares: false, answersFromAskedAddress: false, open: openSocket };
 }
 
 async function openSocket(options: UdpOpenOptions): Promise<UdpSocket> {
@@ -59,7 +60,7 @@ class PortableSocket implements UdpSocket {
   readonly address: SocketAddress;
   readonly receiveBufferOctets: number;
   readonly room = new Uint8Array(new ArrayBuffer(DATAGRAM_OCTETS));
-  readonly counters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+  readonly counters: UdpCounters;
   readonly #socket: dgram.Socket;
   readonly #family: number;
   readonly #options: UdpOpenOptions;
@@ -78,6 +79,7 @@ class PortableSocket implements UdpSocket {
   constructor(socket: dgram.Socket, options: UdpOpenOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.counters = options.counters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
     this.#family = options.address.host.includes(":") ? AF_INET6 : AF_INET;
     this.address = { host: options.address.host, port: socket.address().port };
     this.receiveBufferOctets = growReceiveBuffer(socket);

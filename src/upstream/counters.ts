@@ -5,6 +5,7 @@
  * What can be relied on: attempts = answers + failures of every kind + abandoned + those in flight.
  */
 
+import { Figures } from "../observe/figures.ts";
 import { Histogram } from "../observe/histogram.ts";
 import type { UpstreamErrorCode } from "./exchange.ts";
 
@@ -58,9 +59,14 @@ export const failureKinds = Object.keys(FAILURE) as UpstreamErrorCode[];
 const PLACES = 23;
 
 export class UpstreamCounters {
-  readonly #counts = new Float64Array(PLACES);
+  readonly #counts: Float64Array;
   /** From the sending to the answer, of attempts that were answered. */
-  readonly answerTimes = new Histogram();
+  readonly answerTimes: Histogram;
+
+  constructor(figures = new Figures()) {
+    this.#counts = figures.take(PLACES);
+    this.answerTimes = new Histogram(figures);
+  }
 
   add(counter: Counter, many = 1): void {
     this.#counts[counter]! += many;

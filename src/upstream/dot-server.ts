@@ -42,7 +42,7 @@ const LATELY_MS = 1000;
 
 export class DotServer implements ConnectionOwner, Carrier {
   readonly identity: UpstreamAddress;
-  readonly counters = new UpstreamCounters();
+  readonly counters: UpstreamCounters;
   readonly times = new ResponseTimes();
   readonly #parts: ServerParts;
   readonly #owner: ServerOwner;
@@ -58,8 +58,9 @@ export class DotServer implements ConnectionOwner, Carrier {
   #told = false;
   #closed = false;
 
-  constructor(identity: UpstreamAddress, parts: ServerParts, owner: ServerOwner) {
+  constructor(identity: UpstreamAddress, parts: ServerParts, owner: ServerOwner, counters = new UpstreamCounters()) {
     this.identity = identity;
+    this.counters = counters;
     this.#parts = parts;
     this.#owner = owner;
     this.#health = new Health(parts.clock, parts.random, parts.limits.health);

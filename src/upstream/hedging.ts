@@ -8,17 +8,22 @@ import { Exchange, type UpstreamError } from "./exchange.ts";
 
 /** Extra queries allowed for each query asked. */
 const BUDGET_SHARE = 0.05;
-/** Unused budget that is kept for a bad moment. */
-const BUDGET_MOST = 50;
+/** Unused budget that is kept for a bad moment, by all workers. */
+export const MAX_HEDGES_SAVED = 50;
 /** Not earlier than this, however quick the server: below, the extra query saves nobody anything. */
 export const LEAST_HEDGE_MS = 20;
 
 export class HedgeBudget {
+  readonly #most: number;
   #left = 1;
+
+  constructor(most = MAX_HEDGES_SAVED) {
+    this.#most = most;
+  }
 
   /** A query was asked. */
   earn(): void {
-    this.#left = Math.min(BUDGET_MOST, this.#left + BUDGET_SHARE);
+    this.#left = Math.min(this.#most, this.#left + BUDGET_SHARE);
   }
 
   /** Whether one extra query may be asked; it is then spent. */

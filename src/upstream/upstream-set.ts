@@ -9,7 +9,7 @@ import { isFinalError } from "../wire/options.ts";
 import { RCODE } from "../wire/protocol.ts";
 import type { ResponseLayout } from "../wire/response.ts";
 import { type Choice, choiceOf } from "./choice.ts";
-import { COUNTER } from "./counters.ts";
+import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
@@ -21,6 +21,8 @@ export interface SetLimits {
   readonly attemptMs: number;
   /** How often a query is sent once more because connections that worked died under it. */
   readonly maxResends: number;
+  /** Unused budget of second questions that is kept; undefined: as much as the only worker may keep. */
+  readonly maxHedgesSaved?: number;
 }
 
 /** How far past its time a query may be noticed; the price of one timer for all of them. */
@@ -39,13 +41,19 @@ export class UpstreamSet implements ServerOwner {
   readonly #choose: Choice;
   readonly #inFlight = new Set<Exchange>();
   readonly #spareHedges: Hedge[] = [];
-  readonly #budget = new HedgeBudget();
+  readonly #budget: HedgeBudget;
   #sweepDue = false;
   #onIdle: (() => void) | undefined;
 
-  /** With the strategy "ordered", the order of `identities` is the order of preference. */
-  constructor(identities: readonly UpstreamAddress[], parts: ServerParts, limits: SetLimits) {
-    this.servers = identities.map((identity) => new DotServer(identity, parts, this));
+  /** `counters`: of each upstream, where they are kept elsewhere. With the strategy "ordered", the order of `identities` is the order of preference. */
+  constructor(
+    identities: readonly UpstreamAddress[],
+    parts: ServerParts,
+    limits: SetLimits,
+    counters: readonly UpstreamCounters[] = [],
+  ) {
+    this.servers = identities.map((identity, i) => new DotServer(identity, parts, this, counters[i]));
+    this.#budget = new HedgeBudget(limits.maxHedgesSaved);
     this.#clock = parts.clock;
     this.#limits = limits;
     this.#choose = choiceOf(limits.strategy);

@@ -60,7 +60,7 @@ export function writeAnswer(
   writeOptHeader(room, at + length, query, layout.rcode, udpPayloadSize, own + passedOn);
   const options = at + length + OPT_OCTETS;
   if (own > 0) writeExtendedError(room, options, ede);
-  if (passedOn > 0) copyExtendedErrors(response, start, layout, room, options + own);
+  if (passedOn > 0) copyExtendedErrors(response, start, layout, room, options + own, options + own + passedOn);
   return length + OPT_OCTETS + own + passedOn;
 }
 
@@ -160,12 +160,23 @@ function writeExtendedError(room: Uint8Array, at: number, ede: number): void {
   writeUint16(room, at + 4, ede);
 }
 
-/** The upstream's error options, which are well-formed. */
-function copyExtendedErrors(from: Uint8Array, start: number, layout: MessageLayout, room: Uint8Array, at: number) {
+/**
+ * Copies the upstream's error options to room[at, end): what extendedErrorOctets() counted. Another thread may write
+ * over an answer that is kept while it is read, so lengths are not believed a second time.
+ */
+function copyExtendedErrors(
+  from: Uint8Array,
+  start: number,
+  layout: MessageLayout,
+  room: Uint8Array,
+  at: number,
+  end: number,
+): void {
   let to = at;
-  for (let option = start + layout.optionsStart; option < start + layout.optionsEnd; ) {
+  for (let option = start + layout.optionsStart; option + 4 <= start + layout.optionsEnd; ) {
     const octets = 4 + readUint16(from, option + 2);
     if (readUint16(from, option) === OPTION.EXTENDED_ERROR) {
+      if (to + octets > end) return;
       copyOctets(from, option, room, to, octets);
       to += octets;
     }

@@ -31,8 +31,8 @@ function observed(servers: readonly ObservedUpstream[] = []): Observed {
       stores: 45,
       evictions: 46,
     },
-    listeners: { udpCounters: () => ({ received: 11, sent: 12, oversize: 13, sendFailures: 14 }) },
-    clients: { count: 21, accepted: 22, refused: 23 },
+    listeners: { udpCounters: { received: 11, sent: 12, oversize: 13, sendFailures: 14 } },
+    clients: { count: 21, counters: { accepted: 22, refused: 23 } },
     upstreams: { inFlight: 31, servers },
   };
 }

@@ -70,6 +70,28 @@ describe("the cache's clock", () => {
     expect(passed).toBeLessThan(100 * 630);
   });
 
+  test("counts many short suspensions together", () => {
+    const host = new FakeHost();
+    const passed = host.during(() => {
+      for (let i = 0; i < 600; i++) {
+        host.suspendedMs += 500;
+        host.clock.advance(1000);
+      }
+    });
+    expect(Math.abs(passed - 9000)).toBeLessThanOrEqual(30);
+  });
+
+  test("goes on by the uptime while the monotonic clock stands still", () => {
+    const host = new FakeHost();
+    const passed = host.during(() => {
+      for (let i = 0; i < 600; i++) {
+        host.clock.advance(1000);
+        host.move(-1000);
+      }
+    });
+    expect(Math.abs(passed - 6000)).toBeLessThanOrEqual(30);
+  });
+
   test("follows a monotonic clock that is moved ahead: the uptime does not take it back", () => {
     const host = new FakeHost();
     host.clock.advance(5000);

@@ -6,6 +6,7 @@ import { ResponseLayout } from "../../src/wire/response.ts";
 import {
   type MessageParts,
   name,
+  nameOf,
   nameOfOctets,
   opt,
   option,
@@ -13,7 +14,7 @@ import {
   response,
   TO_QUESTION,
 } from "../support/fake-messages.ts";
-import { A, CNAME, DNAME, NS, NSEC, NSEC3, nsec, rrsig, SOA, soa, timed } from "../support/timed-records.ts";
+import { A, CNAME, DNAME, NS, NSEC, NSEC3, nsec, RRSIG, rrsig, SOA, soa, timed } from "../support/timed-records.ts";
 
 const NXDOMAIN_AD = 0x81a3;
 const SENTINEL = 0xa5;
@@ -76,7 +77,7 @@ describe("a denial is made", () => {
     expect(denied({ flags: 0x8183, authority: [soa()] })).toBeUndefined();
     for (const flags of [0x81a0, 0x81a2, 0x81a5, 0x83a3]) expect(denied({ flags, authority: [soa()] })).toBeUndefined();
     expect(denied({ authority: [soa()], additional: [opt({ rcodeBits: 1 })] })).toBeUndefined();
-    expect(denied({ questions: [], authority: [soa()] })).toBeUndefined();
+    expect(denied({ questions: [], authority: [nsec("b.a.test", name("c.test")), soa()] })).toBeUndefined();
     expect(denied({ authority: [nsec("a.test", name("c.test"))] })).toBeUndefined();
     expect(denied({ additional: [soa()] })).toBeUndefined();
   });
@@ -84,6 +85,11 @@ describe("a denial is made", () => {
   test("of the class that was asked", () => {
     const denial = denialOf({ questions: [question("b.a.test", A, 3)], authority: [soa()] })!;
     expect(decoded(denial).questions).toMatchObject([{ class: "CH" }]);
+  });
+
+  test("with no flags but RA and AD, which writeAnswer() gives to those who asked", () => {
+    expect([...denialOf({ flags: 0x85f3, authority: [soa()] })!.subarray(2, 4)]).toEqual([0x80, 0xa3]);
+    expect([...denialOf({ flags: 0x8123, authority: [soa()] })!.subarray(2, 4)]).toEqual([0x80, 0x23]);
   });
 
   test("compressed owners and the SOA's names are written out", () => {
@@ -122,6 +128,24 @@ describe("a denial is made", () => {
     }
     for (const owner of ["", "TEST", "a.test"]) expect(denied({ authority: [soa({ owner })] })).toBe(wire("b.a.test"));
     expect(denied({ authority: [soa(), soa({ owner: "other" })] })).toBeUndefined();
+    // The end of the label looks like the zone's name.
+    const questions = [question(nameOf([[0x78, 2, 0x73, 0x74]]))];
+    expect(denied({ questions, authority: [soa({ owner: "st" })] })).toBeUndefined();
+  });
+
+  test("not by an SOA with more or less than its names and numbers", () => {
+    const names = [...name("ns.test"), ...name("admin.test")];
+    const numbers = (octets: number) => timed("test", SOA, 60, [...names, ...new Array(octets).fill(1)]);
+    expect([19, 20, 21].map((octets) => denied({ authority: [numbers(octets)] }) !== undefined)).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  test("without a signature too short to say of what", () => {
+    const denial = denialOf({ authority: [soa(), timed("test", RRSIG, 60, [0, SOA])] })!;
+    expect(decoded(denial).authorities.map(({ type }) => type)).toEqual(["SOA"]);
   });
 
   test("of a wildcard's own name, which denies nothing beside it (RFC 4592, 2.3)", () => {
@@ -203,10 +227,12 @@ describe("hostile octets", () => {
   });
 
   test("what does not fit makes no denial, and nothing is written outside the room", () => {
-    const parts = { authority: [soa(), rrsig("test", SOA), nsec("a.test", name("c.test"))] };
-    const octets = denialOf(parts)!.length;
-    for (let room = 0; room < octets; room++) expect(denialOf(parts, room)).toBeUndefined();
-    expect(denialOf(parts, octets)).toHaveLength(octets);
+    const records = [soa(), rrsig("test", SOA), nsec("a.test", name("c.test"))];
+    for (const authority of [records, records.toReversed()]) {
+      const octets = denialOf({ authority })!.length;
+      for (let room = 0; room < octets; room++) expect(denialOf({ authority }, room)).toBeUndefined();
+      expect(denialOf({ authority }, octets)).toHaveLength(octets);
+    }
   });
 
   test("changed at random: no exception, nothing outside, and what is made is well-formed", () => {

@@ -27,6 +27,7 @@ test("nothing given: this host's stubs, two operators, the defaults", () => {
     allow: [],
     ca: { kind: "default" },
     udpEngine: "auto",
+    workers: 1,
     maxUdpOctets: 1232,
     queryTimeoutMs: 4000,
     maxInFlight: 10_000,
@@ -68,6 +69,7 @@ describe("where a value comes from", () => {
       FDNS_CA_FILE: "/etc/roots.pem",
       FDNS_ALLOW: "198.51.100.0/24",
       FDNS_UDP_ENGINE: "portable",
+      FDNS_WORKERS: "auto",
       FDNS_MAX_UDP_SIZE: "1400",
       FDNS_QUERY_TIMEOUT: "1500ms",
       FDNS_MAX_IN_FLIGHT: "7",
@@ -98,6 +100,7 @@ describe("where a value comes from", () => {
       ca: { kind: "file", path: "/etc/roots.pem" },
       allow: [{ bits: 24 }],
       udpEngine: "portable",
+      workers: "auto",
       maxUdpOctets: 1400,
       queryTimeoutMs: 1500,
       maxInFlight: 7,
@@ -146,6 +149,10 @@ describe("where a value comes from", () => {
     expect(() => load({ "max-udp-size": "511" })).toThrow("512 to 4096");
     expect(() => load({ "max-udp-size": "1e3" })).toThrow("512 to 4096");
     expect(() => load({ "udp-engine": "fast" })).toThrow("auto, batched or portable");
+    expect(load({ workers: "4" }).config.workers).toBe(4);
+    expect(() => load({ workers: "0" })).toThrow(
+      '--workers: "0" is not allowed; a whole number from 1 to 64 is, and auto',
+    );
     expect(() => load({ upstream: " , " })).toThrow("one or more");
   });
 

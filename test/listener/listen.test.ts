@@ -71,14 +71,14 @@ describe("addresses that are given", () => {
     scene.host.add("10.0.0.1", "10.0.0.2");
     await scene.open({ host: "0.0.0.0" });
     for (const counters of scene.host.udpCounters) counters.received += 2;
-    expect(scene.listeners.udpCounters().received).toBe(4);
+    expect(scene.listeners.udpCounters.received).toBe(4);
     scene.host.remove("10.0.0.2");
     await scene.follow();
     expect(scene.openNow).toEqual(["TCP 0.0.0.0:53", "UDP 10.0.0.1:53"]);
     scene.host.udpCounters[0]!.received++;
-    expect(scene.listeners.udpCounters().received).toBe(5);
+    expect(scene.listeners.udpCounters.received).toBe(5);
     scene.listeners.close();
-    expect(scene.listeners.udpCounters()).toEqual({ received: 5, sent: 0, oversize: 0, sendFailures: 0 });
+    expect(scene.listeners.udpCounters).toEqual({ received: 5, sent: 0, oversize: 0, sendFailures: 0 });
   });
 
   test.each(["UDP", "TCP"])("held for %s: an error, and nothing stays open", async (transport) => {

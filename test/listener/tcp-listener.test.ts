@@ -262,7 +262,7 @@ describe("limits", () => {
     expect(scene.connect("10.0.0.1", 5).closed).toBe(false);
     expect(scene.connect("10.0.0.1", 6).closed).toBe(true);
     expect(scene.clients.count).toBe(5);
-    expect([scene.clients.accepted, scene.clients.refused]).toEqual([6, 3]);
+    expect([scene.clients.counters.accepted, scene.clients.counters.refused]).toEqual([6, 3]);
   });
 
   test("a client may come and go as often as it likes", () => {

@@ -58,7 +58,7 @@ class Scene {
   octets(octets: Uint8Array, host = "127.0.0.1", port = 5353): boolean {
     const within = Uint8Array.of(9, 9, 9, ...octets, 9, 9);
     const peers = peerOf(host, port);
-    const taken = this.resolver.handle(within, 3, octets.length, this.sink, peers, PEER_OCTETS);
+    const taken = this.resolver.handle(within, 3, octets.length, this.sink, peers, PEER_OCTETS, this.clock.nowMs());
     within.fill(0);
     peers.fill(0);
     return taken;

@@ -125,7 +125,8 @@ export class CacheScene {
     const client = new Client(id, sink);
     this.clients.push(client);
     const peers = peerOf("127.0.0.1", 1 + (this.clients.length % 60_000));
-    if (!this.resolver.handle(octets, 0, octets.length, sink, peers, PEER_OCTETS)) throw new Error("dropped");
+    const nowMs = this.clock.nowMs();
+    if (!this.resolver.handle(octets, 0, octets.length, sink, peers, PEER_OCTETS, nowMs)) throw new Error("dropped");
     octets.fill(0);
     peers.fill(0);
     return client;

@@ -30,11 +30,12 @@ export class FakeHost {
   engine(answersFromAskedAddress = true): UdpEngine {
     return {
       name: answersFromAskedAddress ? "batched" : "portable",
+      shares: true,
       answersFromAskedAddress,
       open: async (options): Promise<UdpSocket> => {
         this.udpOptions.push(options);
         const { address, close } = this.#bind("UDP", options.address);
-        const counters = { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
+        const counters = options.counters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
         this.udpCounters.push(counters);
         const room = new Uint8Array(0);
         return {

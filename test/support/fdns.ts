@@ -65,7 +65,8 @@ async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
   const command = [...(options.within ?? []), ...forms[options.form ?? "executable"], ...options.flags];
   const child = Bun.spawn(command, {
     cwd: options.cwd ?? projectRoot,
-    env: { ...bareEnvironment(), FDNS_LOG_FORMAT: "json", ...options.env },
+    // One fdns of a host can have the socket; whoever tests that says where.
+    env: { ...bareEnvironment(), FDNS_LOG_FORMAT: "json", FDNS_CONTROL: "off", ...options.env },
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",

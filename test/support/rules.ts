@@ -23,10 +23,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   listener: ["wire"],
   policy: ["wire"],
   resolver: ["wire", "cache", "upstream", "listener", "policy"],
+  // What one worker runs.
+  serving: ["wire", "cache", "upstream", "listener", "policy", "resolver", "config", "observe", "runtime"],
   app: [
     "wire",
     "admin",
     "control",
+    "serving",
     "cache",
     "upstream",
     "listener",
@@ -37,7 +40,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "runtime",
   ],
   testupstream: ["wire", "runtime"],
-  cli: ["app", "config", "control", "observe", "presentation", "runtime", "testupstream", "upstream", "wire"],
+  cli: [
+    "app",
+    "serving",
+    "config",
+    "control",
+    "observe",
+    "presentation",
+    "runtime",
+    "testupstream",
+    "upstream",
+    "wire",
+  ],
   main: ["cli", "runtime"],
 };
 
@@ -47,6 +61,7 @@ const SHARED = new Set([
   "src/runtime/sockaddr.ts",
   "src/config/config.ts",
   "src/observe/log.ts",
+  "src/observe/figures.ts",
   "src/observe/histogram.ts",
 ]);
 

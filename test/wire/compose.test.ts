@@ -160,15 +160,33 @@ describe("an Extended DNS Error of our own (RFC 8914, 4.4)", () => {
   });
   test("is worth more than theirs, less than the answer", () => {
     expect(optionsOf(body + 11 + own.length + theirs.length - 1)).toEqual([0, own.length, ...own]);
+    expect(optionsOf(body + 11 + own.length)).toEqual([0, own.length, ...own]);
     expect(optionsOf(body + 11 + own.length - 1)).toEqual([0, 0]);
     expect(optionsOf(body + 11)).toEqual([0, 0]);
   });
-  test("is told with a truncated answer too", () => {
-    const large = response({ answers: [record([0], 16, new Array(600).fill(0))] });
+  test("is told with a truncated answer too, theirs are not", () => {
+    const answers = [record([0], 16, new Array(600).fill(0))];
+    const large = response({ answers, additional: [opt({ options: theirs })] });
     const cut = answer(queryOf(edns), large, 512, EDE.STALE_ANSWER);
     expect(decoded(cut)).toMatchObject({ flag_tc: true, answers: [], additionals: [{ type: "OPT" }] });
     expect([...cut.subarray(-8)]).toEqual([0, 6, ...own]);
   });
+});
+
+test("options that another thread writes over while they are copied reach no further than they were", () => {
+  const from = response({ answers: [address()], additional: [opt({ options: option(15, [0, 22, 0x68, 0x69]) })] });
+  const layout = new ResponseLayout();
+  expect(layout.scan(from, 0, from.length)).toBe(true);
+  const lengthAt = String(layout.optionsStart + 3);
+  let reads = 0;
+  const changing = new Proxy(from, {
+    get: (octets, at) => (at === lengthAt && reads++ > 0 ? 100 : Reflect.get(octets, at)),
+  });
+  const room = new Uint8Array(300).fill(SENTINEL);
+  const length = writeAnswer(room, 0, 300, queryOf(edns), UDP_OCTETS, changing, 0, layout);
+  expect(reads).toBeGreaterThan(1);
+  expect(length).toBe(24 + 16 + 11 + 8);
+  expect(room.subarray(length).every((octet) => octet === SENTINEL)).toBe(true);
 });
 
 describe("what does not fit", () => {

@@ -89,7 +89,7 @@ describe("a name read", () => {
 test("a name's parents, longest first, without the root", () => {
   const octets = Uint8Array.from(question("www.a.test"));
   expect([0, 4, 6].map((at) => parentAt(octets, at))).toEqual([4, 6, -1]);
-  expect(parentAt(Uint8Array.from(question("")), 0)).toBe(-1);
+  for (const type of [1, 0x0101]) expect(parentAt(Uint8Array.from(question("", type)), 0)).toBe(-1);
 });
 
 test("the same name, whatever the case of its letters", () => {

@@ -1,0 +1,275 @@
+/**
+ * Measures the cache's storage, in one run: octets an entry takes, resident memory with 0, 100 thousand and 1 million
+ * answers, look-ups among few and many, hit rate against a plain LRU of the same octets, the longest time the event
+ * loop is kept while a store fills, and threads that read and write at once. Called by scripts/measure-cache.
+ */
+
+import { readFileSync } from "node:fs";
+import { CacheStore, cacheMemory } from "../src/cache/store.ts";
+import { systemRandom } from "../src/runtime/clock.ts";
+import { runThreads } from "../test/cache/store-threads.ts";
+import { numbersFrom } from "../test/support/fake-random.ts";
+
+const MIB = 2 ** 20;
+const ANSWER_OCTETS = 100;
+const GOAL_OVERHEAD_OCTETS = 110;
+const GOAL_LOOKUP_RATIO = 1.5;
+/** Holds a million answers. */
+const LARGE_OCTETS = 256 * MIB;
+const DEFAULT_OCTETS = 32 * MIB;
+
+/** A question of 25 octets: one label of 19, the last ones the number's, the root, type A, class IN. */
+const QUESTION_OCTETS = 25;
+const LABEL = "an-invented-name---";
+
+/** Answers of 100 octets to questions that differ by a number. */
+class Answers {
+  readonly store: CacheStore;
+  readonly question = new Uint8Array(QUESTION_OCTETS);
+  readonly copy = new Uint8Array(ANSWER_OCTETS);
+  readonly #message = new Uint8Array(ANSWER_OCTETS);
+  readonly #layout = {
+    rcode: 0,
+    questionOctets: QUESTION_OCTETS,
+    bodyOctets: ANSWER_OCTETS,
+    additionalRecords: 0,
+    optionsStart: 0,
+    optionsEnd: 0,
+    ttlAt: Uint16Array.of(43),
+    ttlCount: 1,
+  };
+
+  constructor(memoryOctets: number) {
+    this.store = new CacheStore(cacheMemory(memoryOctets), { random: systemRandom });
+    this.question.set([19, ...Buffer.from(LABEL), 0, 0, 1, 0, 1]);
+    this.#message.set([0, 0, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+  }
+
+  /** Writes the question of this number. */
+  ask(number: number): void {
+    for (let i = 0; i < 7; i++) this.question[13 + i] = 0x61 + ((number >>> (i * 4)) & 15);
+  }
+
+  put(number: number): boolean {
+    this.ask(number);
+    this.#message.set(this.question, 12);
+    const hash = this.store.hash(this.question, QUESTION_OCTETS, 0);
+    return this.store.put(0, hash, this.#message, 0, this.#layout, 3600, 1000);
+  }
+
+  /** What a hit takes: hash, look-up, copy, and whether it was intact. */
+  find(number: number): boolean {
+    this.ask(number);
+    const { store, question } = this;
+    if (!store.find(question, QUESTION_OCTETS, 0, store.hash(question, QUESTION_OCTETS, 0))) return false;
+    const { messageStart, bodyOctets } = store.found;
+    for (let i = 0; i < bodyOctets; i++) this.copy[i] = store.octets[messageStart + i]!;
+    return store.intact;
+  }
+}
+
+const fixed = (value: number, digits = 1) => value.toFixed(digits);
+const goal = (holds: boolean) => (holds ? "held" : "MISSED");
+
+function overhead(): void {
+  const answers = new Answers(DEFAULT_OCTETS);
+  for (let i = 0; i < 1000; i++) answers.put(i);
+  const inRing = answers.store.counters.octetsUsed / 1000;
+  while (answers.store.counters.evictions === 0) answers.put(answers.store.counters.stores);
+  const { entries } = answers.store.counters;
+  console.log(
+    `overhead: an answer of ${ANSWER_OCTETS} octets takes ${inRing} in a ring; ${DEFAULT_OCTETS / MIB} MiB hold ${entries}, ` +
+      `so ${fixed(DEFAULT_OCTETS / entries - ANSWER_OCTETS)} octets over the message with everything`,
+  );
+}
+
+async function memory(): Promise<void> {
+  const resident: number[] = [];
+  for (const count of [0, 100_000, 1_000_000]) {
+    const child = Bun.spawn([process.execPath, import.meta.path, "fill", String(count)], { stdout: "pipe" });
+    resident.push(Number(await new Response(child.stdout).text()));
+    const over = (resident.at(-1)! - resident[0]!) / count - ANSWER_OCTETS;
+    const compared = count === 0 ? "" : `, ${fixed(over)} octets over each message`;
+    const verdict = count === 1_000_000 ? ` (goal ${GOAL_OVERHEAD_OCTETS}: ${goal(over <= GOAL_OVERHEAD_OCTETS)})` : "";
+    console.log(`memory: ${count} answers: ${fixed(resident.at(-1)! / MIB)} MiB resident${compared}${verdict}`);
+  }
+}
+
+/** In a process of its own: stores so many answers and prints the octets that are resident. */
+function fill(count: number): void {
+  const answers = new Answers(LARGE_OCTETS);
+  for (let i = 0; i < count; i++) if (!answers.put(i)) throw new Error("not stored");
+  if (answers.store.counters.entries !== count) throw new Error(`${answers.store.counters.entries} entries`);
+  const kibibytes = /^Rss:\s+(\d+) kB/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))?.[1];
+  console.log(Number(kibibytes) * 1024);
+}
+
+function lookups(): void {
+  const [few, many] = [1000, 1_000_000].map((count) => {
+    const answers = new Answers(LARGE_OCTETS);
+    for (let i = 0; i < count; i++) answers.put(i);
+    return { answers, zipf: zipfTrace(count, 2 ** 20, 9), uniform: uniformTrace(count, 2 ** 20) };
+  });
+  for (const order of ["zipf", "uniform"] as const) {
+    const took: [number[], number[], number[]] = [[], [], []];
+    for (let round = 0; round < 15; round++) {
+      took[0].push(timeOf(few![order], (number) => few!.answers.find(number)));
+      took[1].push(timeOf(many![order], (number) => many!.answers.find(number)));
+      took[2].push(timeOf(many![order], (number) => many!.answers.ask(number) === undefined));
+    }
+    const [fewNs, manyNs, loopNs] = took.map((times) => times.sort((a, b) => a - b)[times.length >> 1]!);
+    const ratio = (manyNs! - loopNs!) / (fewNs! - loopNs!);
+    console.log(
+      `look-ups, hash and copy included, ${order === "zipf" ? "asked by Zipf(0.9)" : "all asked alike"}: ` +
+        `${fixed(fewNs! - loopNs!, 0)} ns among 1 thousand, ${fixed(manyNs! - loopNs!, 0)} ns among 1 million: ` +
+        `ratio ${fixed(ratio, 2)} (goal ${GOAL_LOOKUP_RATIO}: ${goal(ratio <= GOAL_LOOKUP_RATIO)})`,
+    );
+  }
+}
+
+/** Nanoseconds for each of the trace. */
+function timeOf(trace: Int32Array, look: (number: number) => boolean): number {
+  const began = performance.now();
+  for (const number of trace) if (!look(number)) throw new Error(`${number} is not there`);
+  return ((performance.now() - began) * 1e6) / trace.length;
+}
+
+function uniformTrace(names: number, length: number): Int32Array {
+  const next = numbersFrom(names);
+  return Int32Array.from({ length }, () => next() % names);
+}
+
+/** Numbers below `names`; the nth most frequent is asked in proportion to 1/n^0.9. Which number is how frequent is mixed. */
+function zipfTrace(names: number, length: number, seed: number): Int32Array {
+  const next = numbersFrom(seed);
+  const upTo = new Float64Array(names);
+  let sum = 0;
+  for (let i = 0; i < names; i++) upTo[i] = sum += (i + 1) ** -0.9;
+  const mixed = Int32Array.from({ length: names }, (_, i) => i);
+  for (let i = names - 1; i > 0; i--) {
+    const j = next() % (i + 1);
+    [mixed[i], mixed[j]] = [mixed[j]!, mixed[i]!];
+  }
+  return Int32Array.from({ length }, () => mixed[lowerBound(upTo, (next() / 2 ** 32) * sum)]!);
+}
+
+/** The first place whose number is not below `value`. */
+function lowerBound(ascending: Float64Array, value: number): number {
+  let [low, high] = [0, ascending.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const NAMES = 500_000;
+const SCAN_NAMES = 30_000;
+const SCAN_EVERY = 100_000;
+
+function hitRate(): void {
+  const trace = zipfTrace(NAMES, 1_500_000, 11);
+  for (const mebibytes of [1, 4, 16]) {
+    for (const hasScans of [false, true]) {
+      const answers = new Answers(mebibytes * MIB);
+      const ours = hitsOf(trace, hasScans, (number) => answers.find(number) || !answers.put(number));
+      // As many entries of the same size as the store's octets hold.
+      const room = Math.floor(answers.store.counters.capacityOctets / 136);
+      const lru = hitsOf(trace, hasScans, plainLru(room));
+      console.log(
+        `hit rate, Zipf(0.9) over ${NAMES} names${hasScans ? `, ${SCAN_NAMES} one-off names after each ${SCAN_EVERY}` : ""}, ` +
+          `${mebibytes} MiB: ${fixed(ours * 100)} %, plain LRU ${fixed(lru * 100)} %`,
+      );
+    }
+  }
+}
+
+/** The share of the trace that was found, its first third left out; scans do not count. */
+function hitsOf(trace: Int32Array, hasScans: boolean, ask: (number: number) => boolean): number {
+  let hits = 0;
+  let oneOff = NAMES;
+  const counted = Math.floor(trace.length / 3);
+  for (const [i, number] of trace.entries()) {
+    if (hasScans && i % SCAN_EVERY === 0) for (let n = 0; n < SCAN_NAMES; n++) ask(oneOff++);
+    if (ask(number) && i >= counted) hits++;
+  }
+  return hits / (trace.length - counted);
+}
+
+function plainLru(room: number): (number: number) => boolean {
+  const entries = new Set<number>();
+  return (number) => {
+    const isThere = entries.delete(number);
+    entries.add(number);
+    if (entries.size > room) entries.delete(entries.values().next().value!);
+    return isThere;
+  };
+}
+
+/** Stores one turn of the event loop makes: as many as a batch of datagrams. */
+const STORES_A_TURN = 64;
+
+async function pauses(): Promise<void> {
+  for (const octets of [DEFAULT_OCTETS, LARGE_OCTETS]) {
+    const answers = new Answers(octets);
+    const count = Math.floor((2 * octets) / 136);
+    const turns: number[] = [];
+    let longestStoreMs = 0;
+    for (let i = 0; i < count; ) {
+      const began = performance.now();
+      let before = began;
+      for (const end = Math.min(count, i + STORES_A_TURN); i < end; i++) {
+        answers.put(i);
+        // Every third is asked for again, so that entries are moved, not only given up.
+        if (i % 3 === 0) answers.find(i);
+        const now = performance.now();
+        longestStoreMs = Math.max(longestStoreMs, now - before);
+        before = now;
+      }
+      turns.push(performance.now() - began);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    turns.sort((a, b) => a - b);
+    console.log(
+      `pauses while ${octets / MIB} MiB are filled twice, ${STORES_A_TURN} stores a turn: longest turn ${fixed(turns.at(-1)!, 2)} ms, ` +
+        `of 1,000 turns all but one within ${fixed(turns[Math.floor(turns.length * 0.999)]!, 2)} ms, median ` +
+        `${fixed(turns[turns.length >> 1]!, 3)} ms; longest store ${fixed(longestStoreMs, 2)} ms`,
+    );
+  }
+}
+
+const THREAD_OPERATIONS = 10_000_000;
+
+async function threads(): Promise<void> {
+  for (const memoryOctets of [16 * 1024, 64 * 1024]) {
+    const began = performance.now();
+    const seen = await runThreads({ memoryOctets, readers: 2, writers: 1, operations: THREAD_OPERATIONS / 2 });
+    console.log(
+      `threads: 2 readers, 1 writer, ${memoryOctets / 1024} KiB: ${seen.operations} operations in ` +
+        `${fixed((performance.now() - began) / 1000)} s, ${seen.hits} hits, ${seen.overtaken} overwritten while copied ` +
+        `and so not used, ${seen.torn} torn`,
+    );
+  }
+}
+
+const PARTS: Readonly<Record<string, () => unknown>> = {
+  overhead,
+  memory,
+  "look-ups": lookups,
+  "hit-rate": hitRate,
+  pauses,
+  threads,
+};
+
+const [first, count] = process.argv.slice(2);
+if (first === "fill") fill(Number(count));
+else {
+  const asked = process.argv.slice(2);
+  const wrong = asked.find((part) => !(part in PARTS));
+  if (wrong !== undefined) {
+    console.error(`scripts/measure-cache: unknown part '${wrong}'; allowed: ${Object.keys(PARTS).join(", ")}`);
+    process.exit(2);
+  }
+  for (const [part, measure] of Object.entries(PARTS)) if (asked.length === 0 || asked.includes(part)) await measure();
+}

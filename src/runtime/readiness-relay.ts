@@ -1,0 +1,111 @@
+/**
+ * Readiness in threads. A signal reaches the event loop of the main thread alone, so that one looks (poll(2)) which
+ * descriptors of other threads became readable, and wakes their threads by a message.
+ *
+ * Each thread has places in shared memory, one a descriptor, so that nothing is sent for a thread that is not waiting:
+ *   0: free      n > 0: descriptor n - 1 is waited for      n < 0: descriptor -n - 1 is open, and nobody waits
+ */
+
+import { F_SETFL, F_SETOWN, type Libc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
+import { type Readiness, SWEEP_MS } from "./readiness.ts";
+
+/** struct pollfd: descriptor (i32), events (i16), revents (i16). */
+const POLLFD_OCTETS = 8;
+const EVENTS = 2;
+const REVENTS = 3;
+
+/** On the main thread. `places`: of each thread. */
+export class ReadinessRelay {
+  readonly #libc: Libc;
+  readonly #places: readonly Int32Array[];
+  readonly #wake: (thread: number) => void;
+  readonly #descriptors: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #halves: Int16Array;
+  /** Whose descriptor the n-th that was asked about is. */
+  readonly #owners: Int32Array;
+
+  constructor(libc: Libc, places: readonly Int32Array[], wake: (thread: number) => void) {
+    this.#libc = libc;
+    this.#places = places;
+    this.#wake = wake;
+    const most = places.reduce((total, { length }) => total + length, 0);
+    this.#descriptors = new Uint8Array(new ArrayBuffer(most * POLLFD_OCTETS));
+    this.#words = new Int32Array(this.#descriptors.buffer);
+    this.#halves = new Int16Array(this.#descriptors.buffer);
+    this.#owners = new Int32Array(most);
+    // For ever: unheard, the signal ends the process.
+    process.on("SIGIO", () => this.#relay());
+  }
+
+  /** Closes what a thread that is no more left open, so that the kernel gives it no more datagrams. */
+  closeThoseOf(thread: number): void {
+    const places = this.#places[thread]!;
+    for (let i = 0; i < places.length; i++) {
+      const descriptor = Math.abs(Atomics.exchange(places, i, 0)) - 1;
+      if (descriptor >= 0) this.#libc.close(descriptor);
+    }
+  }
+
+  #relay(): void {
+    let count = 0;
+    for (let thread = 0; thread < this.#places.length; thread++) {
+      const places = this.#places[thread]!;
+      for (let i = 0; i < places.length; i++) {
+        const place = Atomics.load(places, i);
+        if (place <= 0) continue;
+        this.#owners[count] = thread;
+        this.#words[count * 2] = place - 1;
+        this.#halves[count * 4 + EVENTS] = POLLIN;
+        this.#halves[count * 4 + REVENTS] = 0;
+        count++;
+      }
+    }
+    if (count === 0 || this.#libc.poll(this.#descriptors, count, 0) <= 0) return;
+    let woken = -1;
+    for (let i = 0; i < count; i++) {
+      const owner = this.#owners[i]!;
+      if (this.#halves[i * 4 + REVENTS] === 0 || owner === woken) continue;
+      woken = owner;
+      this.#wake(owner);
+    }
+  }
+}
+
+/** In a thread: `wakeAll` is to be called when the main thread says so. */
+export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: Readiness; wakeAll(): void } {
+  const armed = new Set<() => void>();
+  let sweep: ReturnType<typeof setInterval> | undefined;
+  const wakeAll = () => {
+    for (const onReadable of armed) onReadable();
+  };
+  const readiness: Readiness = (descriptor, onReadable) => {
+    const place = places.indexOf(0);
+    if (place < 0) throw new RangeError(`more than ${places.length} sockets in a thread`);
+    Atomics.store(places, place, -descriptor - 1);
+    sweep ??= setInterval(wakeAll, SWEEP_MS);
+    libc.fcntl(descriptor, F_SETOWN, process.pid);
+    const disarm = () => {
+      if (!armed.delete(onReadable)) return;
+      libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
+      Atomics.store(places, place, -descriptor - 1);
+    };
+    return {
+      arm() {
+        armed.add(onReadable);
+        // Before the kernel can signal it.
+        Atomics.store(places, place, descriptor + 1);
+        libc.fcntl(descriptor, F_SETFL, O_NONBLOCK | O_ASYNC);
+      },
+      disarm,
+      end() {
+        disarm();
+        Atomics.store(places, place, 0);
+        if (places.some((one) => one !== 0)) return;
+        clearInterval(sweep);
+        sweep = undefined;
+      },
+    };
+  };
+  return { readiness, wakeAll };
+}

@@ -1,0 +1,64 @@
+/*
+ * The floor under every server: UDP packets sent back with QR set, 64 a call, nothing else done.
+ *
+ *   echo ADDRESS PORT
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define BATCH 64
+#define PACKET_OCTETS 4096
+#define RECEIVE_BUFFER_OCTETS (4 << 20)
+
+static char octets[BATCH][PACKET_OCTETS];
+static struct sockaddr_in peers[BATCH];
+static struct iovec pieces[BATCH];
+static struct mmsghdr messages[BATCH];
+
+int main(int count, char **arguments) {
+  if (count != 3) {
+    fprintf(stderr, "usage: echo ADDRESS PORT\n");
+    return 2;
+  }
+  struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(atoi(arguments[2]))};
+  inet_pton(AF_INET, arguments[1], &local.sin_addr);
+  int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  int room = RECEIVE_BUFFER_OCTETS;
+  if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  if (bind(descriptor, (struct sockaddr *)&local, sizeof local) < 0) {
+    perror("bind");
+    return 1;
+  }
+  struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+  for (;;) {
+    for (int i = 0; i < BATCH; i++) {
+      pieces[i] = (struct iovec){octets[i], PACKET_OCTETS};
+      messages[i].msg_hdr = (struct msghdr){
+          .msg_name = &peers[i], .msg_namelen = sizeof peers[i], .msg_iov = &pieces[i], .msg_iovlen = 1};
+    }
+    int got = recvmmsg(descriptor, messages, BATCH, MSG_DONTWAIT, NULL);
+    if (got <= 0) {
+      poll(&readable, 1, -1);
+      continue;
+    }
+    for (int i = 0; i < got; i++) {
+      octets[i][2] |= 0x80;
+      pieces[i].iov_len = messages[i].msg_len;
+    }
+    for (int sent = 0; sent < got;) {
+      int more = sendmmsg(descriptor, messages + sent, got - sent, 0);
+      if (more > 0)
+        sent += more;
+      else if (errno == EAGAIN)
+        poll(&(struct pollfd){.fd = descriptor, .events = POLLOUT}, 1, -1);
+      else
+        sent++; /* this one's client is gone */
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** paced.c: queries at an even rate, and how long their answers take. */
+
+import { outputOf } from "../support/tied-children.ts";
+
+export interface PacedReport {
+  readonly sent: number;
+  readonly answered: number;
+  /** Answers with another RCODE than NOERROR. */
+  readonly failed: number;
+  readonly lost: number;
+  /** Sent over 1 ms after their time: the generator did not get its core. */
+  readonly late: number;
+  readonly seconds: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+  readonly worstUs: number;
+}
+
+export interface PacedOptions {
+  readonly program: string;
+  readonly core: number;
+  readonly port: number;
+  readonly file: string;
+  readonly queries: number;
+  /** A second; Infinity sends all at once. */
+  readonly rate: number;
+}
+
+export async function runPaced({ program, core, port, file, queries, rate }: PacedOptions): Promise<PacedReport> {
+  const aSecond = rate === Infinity ? "1e12" : `${rate}`;
+  return JSON.parse(await outputOf(["taskset", "-c", `${core}`, program, `${port}`, file, `${queries}`, aSecond]));
+}
