@@ -2,18 +2,22 @@
 
 import type { AdminParts } from "./admin/admin.ts";
 import { CacheFile } from "./cache/cache-file.ts";
+import { CacheTime } from "./cache/cache-time.ts";
 import { cacheMemory } from "./cache/store.ts";
 import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
 import { loadTrustedRoots } from "./config/trusted-roots.ts";
+import type { CacheParts } from "./control/cache-orders.ts";
 import { bindAdvice } from "./listener/bind-advice.ts";
 import { describe } from "./listener/listen.ts";
 import type { Log } from "./observe/log.ts";
 import type { HttpListener } from "./runtime/http-listen.ts";
-import { BindError, type Runtime } from "./runtime/runtime.ts";
+import { BindError, type Clock, type Runtime, type UdpEngine } from "./runtime/runtime.ts";
 import type { UnixListener } from "./runtime/unix-listen.ts";
 import { lifetimeLimits } from "./serving/limits.ts";
+import { observe } from "./serving/observe.ts";
 import { makeServing, type Serving } from "./serving/serving.ts";
+import type { Workers } from "./serving/workers.ts";
 import { PathWatch } from "./upstream/path-watch.ts";
 
 export interface AppParts {
@@ -31,32 +35,23 @@ export interface RunningApp {
 }
 
 /** Starts fdns. Rejects with UsageError or an Error that an operator can act on; nothing is left open then. */
-export async function start(config: Config, { runtime, log, version }: AppParts): Promise<RunningApp> {
+export async function start(config: Config, { runtime, log: processLog, version }: AppParts): Promise<RunningApp> {
   const { clock } = runtime;
   const roots = loadTrustedRoots(config.ca);
   const memory = config.cacheOctets === 0 ? undefined : cacheMemory(config.cacheOctets);
   const { engine, whyNotBatched } = await runtime.udpEngine(config.udpEngine);
-  const serving = makeServing(config, { runtime, log, engine, roots: roots.pem, memory });
-  const { resolver, upstreams, listeners, clients, store } = serving;
+  const workers = await prepareWorkers(config, engine, clock, processLog);
+  const log = workers?.ownLog ?? processLog;
+  const cacheTime = new CacheTime({ clock, uptimeMs: runtime.uptimeMs, ...(workers && { shift: workers.shift }) });
+  const common = { roots: roots.pem, memory };
+  const serving = makeServing(config, { ...common, runtime, log, engine, cacheTime, share: workers?.ownShare });
+  const { upstreams, listeners, store } = serving;
   let isReady = false;
+  const startedMs = clock.wallMs();
+  const identity = { version, runtime: runtime.description, udpEngine: engine.name, startedMs };
   const admin = await openAdmin(config.admin, {
     isReady: () => isReady,
-    observed: {
-      version,
-      runtime: runtime.description,
-      udpEngine: engine.name,
-      startedMs: clock.wallMs(),
-      resolver,
-      cache: store?.counters,
-      listeners,
-      clients,
-      upstreams: {
-        get inFlight() {
-          return upstreams.inFlight;
-        },
-        servers: upstreams.servers,
-      },
-    },
+    observed: () => ({ ...identity, ...observe(serving, workers?.figures) }),
   });
   try {
     await listeners.open(config.listen);
@@ -66,11 +61,25 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
   }
   isReady = true;
   serving.warm();
-  const cacheFile = openCacheFile(config, serving, runtime, log);
-  const control = await openControl(config.control, serving, cacheFile, runtime, log, config.cacheStaleSeconds);
+  workers?.start({ ...common, config, sockets: listeners.shared }, store);
+  const cacheFile = openCacheFile(config, serving, cacheTime, runtime, log);
+  const onFlush = () => {
+    serving.resolver.forgetFailures();
+    workers?.tell("forget");
+    cacheFile?.flushed();
+  };
+  const cache = store && {
+    store,
+    time: cacheTime,
+    staleSeconds: config.cacheStaleSeconds,
+    figures: () => observe(serving, workers?.figures).resolver.counters.ofCache,
+    onFlush,
+  };
+  const control = await openControl(config.control, cache, runtime, log);
   const pathWatch = new PathWatch(clock, defaults.pathWatchMs.value, runtime.networkPath, (what) => {
     log.info(`${what}: connecting to the upstreams anew`);
     upstreams.renew();
+    workers?.tell("renew");
   });
   log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
     upstreams: config.upstreams.map(({ text }) => text).join(", "),
@@ -79,6 +88,7 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
     udpEngine: engine.name,
     udpEngineReason: whyNotBatched,
     udpReceiveBufferOctets: listeners.receiveBufferOctets || undefined,
+    workers: workers?.count,
     runtime: runtime.description,
     admin: admin && `http://${describe(admin.address)}`,
   });
@@ -87,8 +97,9 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
     async stop() {
       pathWatch.stop();
       await control?.close();
-      await serving.stop();
+      await Promise.all([serving.stop(), workers?.stop()]);
       await cacheFile?.stop();
+      cacheTime.stop();
       await admin?.close();
     },
   };
@@ -97,7 +108,8 @@ export async function start(config: Config, { runtime, log, version }: AppParts)
 /** Restores the cache while queries are answered, and keeps it from then on, if that was asked for. */
 function openCacheFile(
   config: Config,
-  { store, cacheTime }: Serving,
+  { store }: Serving,
+  cacheTime: CacheTime,
   { files, clock }: Runtime,
   log: Log,
 ): CacheFile | undefined {
@@ -121,28 +133,33 @@ function openCacheFile(
 /** Takes orders from `fdns cache`, where there can be a socket for them. */
 async function openControl(
   address: Config["control"],
-  { store, cacheTime, resolver }: Serving,
-  cacheFile: CacheFile | undefined,
+  cache: CacheParts | undefined,
   { clock }: Runtime,
   log: Log,
-  staleSeconds: number,
 ): Promise<UnixListener | undefined> {
   if (address === undefined) return undefined;
   const [control, { cacheOrders }] = await Promise.all([
     import("./control/control.ts"),
     import("./control/cache-orders.ts"),
   ]);
-  const cache = store && {
-    store,
-    time: cacheTime,
-    staleSeconds,
-    figures: () => resolver.counters.ofCache,
-    onFlush: () => {
-      resolver.forgetFailures();
-      cacheFile?.flushed();
-    },
-  };
   return control.openControl(address, { clock, log, onOrder: cacheOrders(cache, clock) });
+}
+
+/** What several workers share; undefined for one, for which nothing of it is loaded. */
+async function prepareWorkers(config: Config, engine: UdpEngine, clock: Clock, log: Log): Promise<Workers | undefined> {
+  if (config.workers === 1) return undefined;
+  const count = config.workers === "auto" ? await (await import("./runtime/cores.ts")).usableCores() : config.workers;
+  if (count === 1) return undefined;
+  if (!engine.shares) {
+    log.warn(`one worker instead of ${count}: sockets of the ${engine.name} UDP engine cannot share a port`);
+    return undefined;
+  }
+  const [{ Workers }, { startThread }, { relayReadiness }] = await Promise.all([
+    import("./serving/workers.ts"),
+    import("./runtime/threads.ts"),
+    import("./runtime/readiness-relay.ts"),
+  ]);
+  return new Workers(count, config, { clock, log, startThread, relayTo: await relayReadiness() });
 }
 
 /** Serves the admin's pages if that was asked for; nothing of them is loaded otherwise. */

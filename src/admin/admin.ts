@@ -13,7 +13,8 @@ import type { SocketAddress } from "../runtime/runtime.ts";
 import { metricsText, type Observed } from "./metrics.ts";
 
 export interface AdminParts {
-  readonly observed: Observed;
+  /** As it is now. */
+  readonly observed: () => Observed;
   /** Whether every listener is bound; stays true once it is. */
   readonly isReady: () => boolean;
 }
@@ -24,7 +25,7 @@ export function openAdmin(address: SocketAddress, { observed, isReady }: AdminPa
     address,
     name: "--admin",
     pages: {
-      "/metrics": () => ({ status: 200, contentType: EXPOSITION_TYPE, body: metricsText(observed) }),
+      "/metrics": () => ({ status: 200, contentType: EXPOSITION_TYPE, body: metricsText(observed()) }),
       "/health": () => text("ok"),
       "/ready": () => (isReady() ? text("ready") : text("not listening yet", 503)),
     },

@@ -3,34 +3,20 @@
  * never a name that was asked for, never a client's address.
  */
 
-import type { CacheCounters } from "../cache/store.ts";
 import { Exposition, type Labels, type Sample } from "../observe/exposition.ts";
 import { rcodeText } from "../presentation/types.ts";
 import { MANY_RCODES, type ResolverCounters, sources } from "../resolver/counters.ts";
-import type { UdpCounters } from "../runtime/runtime.ts";
-import type { ObservedUpstream } from "../upstream/counters.ts";
+import type { ObservedServing } from "../serving/observe.ts";
 import { upstreamMetrics } from "./upstream-metrics.ts";
 
-type CacheGauges = Pick<CacheCounters, "entries" | "octetsUsed" | "capacityOctets" | "stores" | "evictions">;
-
 /** What is looked at, when someone asks. */
-export interface Observed {
+export interface Observed extends ObservedServing {
   readonly version: string;
   /** "bun 1.4.5" */
   readonly runtime: string;
   readonly udpEngine: string;
   /** When fdns started, in milliseconds since 1970. */
   readonly startedMs: number;
-  readonly resolver: { readonly counters: ResolverCounters; readonly waiting: number };
-  /** undefined where nothing is kept. */
-  readonly cache: CacheGauges | undefined;
-  readonly listeners: { readonly udpCounters: Readonly<UdpCounters> };
-  readonly clients: {
-    /** Connections that are open. */
-    readonly count: number;
-    readonly counters: { readonly accepted: number; readonly refused: number };
-  };
-  readonly upstreams: { readonly inFlight: number; readonly servers: readonly ObservedUpstream[] };
 }
 
 /** The page a scraper reads. */
@@ -91,7 +77,7 @@ function addAnswers(page: Exposition, counters: ResolverCounters): void {
   );
 }
 
-function addCache(page: Exposition, cache: CacheGauges, counters: ResolverCounters): void {
+function addCache(page: Exposition, cache: NonNullable<ObservedServing["cache"]>, counters: ResolverCounters): void {
   const counter = (name: string, help: string, value: number) => page.counter(name, help, [[{}, value]]);
   const gauge = (name: string, help: string, value: number) => page.gauge(name, help, [[{}, value]]);
   counter("fdns_cache_misses_total", "Queries that the cache had no good answer for.", counters.misses);

@@ -6,7 +6,7 @@ import { HEADER_OCTETS, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
 import type { CacheTime } from "./cache-time.ts";
 import { type LifetimeLimits, lifetimeOf } from "./lifetime.ts";
-import { nextTurn } from "./slices.ts";
+import { nextTurn, Slice } from "./slices.ts";
 import {
   CHECKSUM_OCTETS,
   checksumOf,
@@ -20,7 +20,7 @@ import { type CacheStore, KEY_CD, KEY_DENIAL, KEY_DO } from "./store.ts";
 export interface RestoreParts {
   readonly path: string;
   readonly files: Files;
-  readonly clock: Pick<Clock, "wallMs" | "endOfTurn">;
+  readonly clock: Pick<Clock, "nowMs" | "wallMs" | "endOfTurn">;
   readonly store: CacheStore;
   readonly time: CacheTime;
   readonly staleSeconds: number;
@@ -35,11 +35,8 @@ export interface Restored {
   readonly leftOut: number;
 }
 
-/** Read at once: less than a millisecond of work, and then whatever else there is has its turn. */
-const PIECE_OCTETS = 16_384;
-
-/** The same for looking at the checksum alone. */
-const CHECKED_OCTETS = 262_144;
+/** Read at once. */
+const PIECE_OCTETS = 65_536;
 
 /**
  * Reads the file twice: first that it is whole, then what is in it.
@@ -59,7 +56,7 @@ export async function restoreSnapshot(parts: RestoreParts): Promise<Restored | s
 
 /** When it was written, if every octet is as it was then; else why it cannot be used. */
 async function check(file: ReadableFile, clock: Pick<Clock, "endOfTurn">): Promise<number | string> {
-  const room = new Uint8Array(CHECKED_OCTETS);
+  const room = new Uint8Array(PIECE_OCTETS);
   const end = file.octets - CHECKSUM_OCTETS;
   const first = room.subarray(0, await file.read(room.subarray(0, SNAPSHOT_HEADER_OCTETS), 0));
   const savedMs = readSnapshotHeader(first);
@@ -86,11 +83,14 @@ class Restoring {
   readonly #entry = new SnapshotEntry();
   readonly #layout = new ResponseLayout();
   readonly #question = new Uint8Array(MAX_QUESTION_OCTETS);
+  /** Goes on over the reading of a piece, which may be done in the same turn. */
+  #slice: Slice;
   #answers = 0;
   #leftOut = 0;
 
   constructor(parts: RestoreParts, savedMs: number) {
     this.#parts = parts;
+    this.#slice = new Slice(parts.clock);
     this.#elapsedDs = Math.max(0, Math.ceil((parts.clock.wallMs() - savedMs) / 100));
   }
 
@@ -102,25 +102,28 @@ class Restoring {
       const octets = await file.read(room.subarray(filled, filled + Math.min(PIECE_OCTETS, end - at)), at);
       if (octets === 0) break;
       at += octets;
-      const taken = this.#takeAll(filled + octets);
+      filled += octets;
+      const taken = await this.#takeAll(filled);
       if (taken < 0) return `after ${this.#answers} answers there is something else in it`;
-      room.copyWithin(0, taken, filled + octets);
-      filled += octets - taken;
-      // The next piece may be read in this same turn.
-      await nextTurn(this.#parts.clock);
+      room.copyWithin(0, taken, filled);
+      filled -= taken;
     }
     return { answers: this.#answers, leftOut: this.#leftOut };
   }
 
-  /** Takes the entries that are whole in the first `filled` octets. Returns how many octets they are, or -1. */
-  #takeAll(filled: number): number {
-    let at = 0;
-    for (;;) {
+  /** Takes the entries that are whole in the first `filled` octets, in slices. Returns how many octets they are, or -1. */
+  async #takeAll(filled: number): Promise<number> {
+    const { clock, isWanted } = this.#parts;
+    for (let at = 0; ; ) {
       const behind = this.#entry.read(this.#room, at, filled);
       if (behind <= 0) return behind < 0 ? -1 : at;
       if (this.#take()) this.#answers++;
       else this.#leftOut++;
       at = behind;
+      if (!this.#slice.isOverAfterOne()) continue;
+      await nextTurn(clock);
+      if (!isWanted()) return at;
+      this.#slice = new Slice(clock);
     }
   }
 

@@ -3,11 +3,28 @@
 import type { Clock } from "../runtime/runtime.ts";
 import type { FoundEntry, StoreWalk } from "./store.ts";
 
-/** The longest a slice should take, with room for one slow entry: no query should notice it. */
-const SLICE_MS = 2;
+/** How long is worked at once: no query should notice it. */
+const SLICE_MS = 1;
 
 /** Looking at the clock costs about as much as an entry, so that is not done for each. */
-const ENTRIES_A_LOOK = 16;
+const ENTRIES_A_LOOK = 8;
+
+/** Tells when it is time for a pause. */
+export class Slice {
+  readonly #clock: Pick<Clock, "nowMs">;
+  readonly #untilMs: number;
+  #entries = 0;
+
+  constructor(clock: Pick<Clock, "nowMs">) {
+    this.#clock = clock;
+    this.#untilMs = clock.nowMs() + SLICE_MS;
+  }
+
+  /** Whether the slice is over, one entry later. */
+  isOverAfterOne(): boolean {
+    return ++this.#entries % ENTRIES_A_LOOK === 0 && this.#clock.nowMs() >= this.#untilMs;
+  }
+}
 
 /**
  * Steps on through the walk for a short while, or until `each` returns true to ask for a pause.
@@ -18,10 +35,9 @@ export function walkSlice(
   clock: Pick<Clock, "nowMs">,
   each: (entry: FoundEntry) => boolean | undefined,
 ): boolean {
-  const untilMs = clock.nowMs() + SLICE_MS;
-  for (let seen = 1; walk.next(); seen++) {
-    if (each(walk.entry) === true) return true;
-    if (seen % ENTRIES_A_LOOK === 0 && clock.nowMs() >= untilMs) return true;
+  const slice = new Slice(clock);
+  while (walk.next()) {
+    if (each(walk.entry) === true || slice.isOverAfterOne()) return true;
   }
   return false;
 }

@@ -4,10 +4,10 @@ import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { type Log, openLog } from "../observe/log.ts";
+import { uncaughtReporter } from "../observe/uncaught.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { environment, onUncaught, terminals, writeError } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
-import { uncaughtReporter } from "./guards.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
 import { programVersion } from "./version.ts";
 

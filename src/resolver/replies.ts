@@ -1,8 +1,9 @@
 /** Composing what clients get, in the place it is sent from, and handing it over. */
 
 import type { ResponseSink } from "../listener/query-handler.ts";
+import type { UpstreamError } from "../upstream/exchange.ts";
 import { mostAnswerOctets, OWN_RESPONSE_OCTETS, writeAnswer, writeOwnResponse } from "../wire/compose.ts";
-import { TC } from "../wire/protocol.ts";
+import { EDE, TC } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 import type { MessageLayout } from "../wire/response.ts";
 import type { CachedAnswers } from "./cached-answers.ts";
@@ -62,5 +63,21 @@ export class Replies {
   #commit(sink: ResponseSink, at: number, length: number, peers: Uint8Array, peerStart: number): void {
     if ((sink.room[at + 2]! & TC) !== 0) this.#counters.truncated++;
     sink.commit(at, length, peers, peerStart);
+  }
+}
+
+/** RFC 8914, 4.23 and 4.24: a network error, or no reachable authority when everyone stayed silent. */
+export function edeOf(error: UpstreamError): number {
+  switch (error.code) {
+    case "connect":
+    case "authentication":
+    case "closed":
+    case "unresolved":
+      return EDE.NETWORK_ERROR;
+    case "timeout":
+    case "malformed":
+      return EDE.NO_REACHABLE_AUTHORITY;
+    default:
+      return EDE.OTHER;
   }
 }

@@ -18,11 +18,10 @@ import { ResponseLayout } from "../wire/response.ts";
 import { type CachedAnswers, Freshness, keyFlags } from "./cached-answers.ts";
 import { ClientQuery } from "./client-query.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
-import { edeOf } from "./error-code.ts";
 import { type Failure, FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
 import { InFlight } from "./in-flight.ts";
 import { RefreshBudget } from "./refresh-budget.ts";
-import { Replies } from "./replies.ts";
+import { edeOf, Replies } from "./replies.ts";
 import { Resolution, type ResolutionOwner } from "./resolution.ts";
 import { StaleWatch } from "./stale-watch.ts";
 
@@ -150,7 +149,7 @@ export class Resolver implements ResolutionOwner {
     const failed = failure === undefined ? full : !failure.isFinal;
     const giveStale = hasStale && (underWay?.overdue || failed);
     if (giveStale && this.#answerCached("stale", query, sink, peers, peerStart)) {
-      if (underWay === undefined && !rests && !full) this.#refresh(query, flags, hash, nowMs);
+      if (underWay === undefined && !rests && !full) this.#refreshStale(query, flags, hash, nowMs);
     } else if (rests) {
       this.#answerFailure(failure, query, sink, peers, peerStart);
     } else if (full) {
@@ -193,13 +192,13 @@ export class Resolver implements ResolutionOwner {
     if (this.#failures.find(query, flags, hash, nowMs) !== undefined || !this.#refreshBudget.spend()) return;
     this.counters.prefetches++;
     const resolution = this.#prepare(query, flags, hash, nowMs);
-    // Who asks after the answer ended waits for the new one, as long as others do.
+    // Who asks once the answer has ended waits for the new one, as long as for any other.
     this.#staleWatch.add(resolution, nowMs);
     this.#parts.upstreams.ask(resolution);
   }
 
-  /** Asks the upstreams for an answer that is given stale meanwhile, to everyone at once. */
-  #refresh(query: Query, flags: number, hash: number, nowMs: number): void {
+  /** Asks the upstreams while nobody waits; who asks meanwhile is given the stale answer, too. */
+  #refreshStale(query: Query, flags: number, hash: number, nowMs: number): void {
     const resolution = this.#prepare(query, flags, hash, nowMs);
     resolution.overdue = true;
     this.#parts.upstreams.ask(resolution);

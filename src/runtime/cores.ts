@@ -1,9 +1,17 @@
 /** How many cores this process may use: those it is bound to, and within them what its control groups let it spend. */
 
 import * as os from "node:os";
+import { readHostText } from "./host-text.ts";
+import { loadLibc } from "./libc.ts";
 
 /** The whole text of a file of the host; undefined if it cannot be read. */
 export type ReadText = (path: string) => string | undefined;
+
+/** At least 1; without the C library, control groups are not looked at. */
+export async function usableCores(): Promise<number> {
+  const libc = await loadLibc().catch(() => undefined);
+  return coresToUse((path) => libc && readHostText(libc, path));
+}
 
 /**
  * At least 1. A quota of 1.5 cores counts as one: a second thread would spend it in two thirds of each period, and

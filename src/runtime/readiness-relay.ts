@@ -6,13 +6,21 @@
  *   0: free      n > 0: descriptor n - 1 is waited for      n < 0: descriptor -n - 1 is open, and nobody waits
  */
 
-import { F_SETFL, F_SETOWN, type Libc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
+import { F_SETFL, F_SETOWN, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
 import { type Readiness, SWEEP_MS } from "./readiness.ts";
 
 /** struct pollfd: descriptor (i32), events (i16), revents (i16). */
 const POLLFD_OCTETS = 8;
 const EVENTS = 2;
 const REVENTS = 3;
+
+/** Makes relays, with the C library at hand. @throws Error (as a rejection) where it cannot be called */
+export async function relayReadiness(): Promise<
+  (places: readonly Int32Array[], wake: (thread: number) => void) => ReadinessRelay
+> {
+  const libc = await loadLibc();
+  return (places, wake) => new ReadinessRelay(libc, places, wake);
+}
 
 /** On the main thread. `places`: of each thread. */
 export class ReadinessRelay {

@@ -5,7 +5,7 @@ import { systemClock, systemRandom } from "./clock.ts";
 import { files } from "./files.ts";
 import { loadLibc } from "./libc.ts";
 import { networkPath } from "./network-path.ts";
-import type { LocalAddress, Runtime } from "./runtime.ts";
+import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
 import { dialTls, trustAnchors } from "./tls-dial.ts";
 import { batchedUdpEngine } from "./udp-batched.ts";
@@ -34,6 +34,21 @@ export function selectRuntime(): Runtime {
     uptimeMs,
     files,
   };
+}
+
+/**
+ * What a further worker's thread runs on: it tells the time of the main thread's clock, and its sockets wait in `places`
+ * for a wakeAll(), which the main thread asks for. @throws Error (as a rejection) where the C library cannot be called
+ */
+export async function threadRuntime(
+  clock: Clock,
+  places: Int32Array,
+): Promise<{ runtime: Runtime; wakeAll: () => void }> {
+  const [libc, { relayedReadiness }] = await Promise.all([loadLibc(), import("./readiness-relay.ts")]);
+  const { readiness, wakeAll } = relayedReadiness(libc, places);
+  const engine = batchedUdpEngine(libc, readiness);
+  const udpEngine = async () => ({ engine, whyNotBatched: undefined });
+  return { runtime: { ...selectRuntime(), clock, udpEngine }, wakeAll };
 }
 
 /** "bun 1.4.5" or "deno 2.9.6". Deno answers for Node's version too, so it is asked first. */

@@ -1,7 +1,7 @@
 /** Everything a worker counts, in its part of one shared memory; and all workers' together. */
 
 import { TcpFigures, UdpFigures } from "../listener/counters.ts";
-import { OpenFigures } from "../listener/open-connections.ts";
+import { OpenFigures, SharedConnections } from "../listener/open-connections.ts";
 import { Figures, Gauge, sumOfParts } from "../observe/figures.ts";
 import { ResolverCounters } from "../resolver/counters.ts";
 import { UpstreamCounters } from "../upstream/counters.ts";
@@ -67,12 +67,17 @@ export class SharedFigures {
     return new WorkerFigures(this.#upstreams, new Figures(sumOfParts(this.#memory, this.workers.length)));
   }
 
-  /** Of one worker among all: what it writes itself. */
+  /** The gauge that a worker adds its part to. */
   waitingOf(worker: number): Gauge {
     const all = this.workers.map(({ waiting }) => waiting);
     return new Gauge(
       all[worker],
       all.filter((_, i) => i !== worker),
     );
+  }
+
+  openOf(worker: number): SharedConnections {
+    const all = this.workers.map(({ open }) => open);
+    return new SharedConnections(all[worker]!, all);
   }
 }

@@ -3,8 +3,10 @@
 import type { LifetimeLimits } from "../cache/lifetime.ts";
 import type { Config } from "../config/config.ts";
 import { defaults } from "../config/defaults.ts";
+import { MAX_REFRESHES_SAVED } from "../resolver/refresh-budget.ts";
 import type { BootstrapLimits } from "../upstream/bootstrap.ts";
 import type { ServerLimits } from "../upstream/dot-server.ts";
+import { MAX_HEDGES_SAVED } from "../upstream/hedging.ts";
 
 /** How upstreams are treated: the same for queries of clients and for those of `fdns query` and `doctor`. */
 export const setLimits: BootstrapLimits = {
@@ -40,5 +42,20 @@ export function lifetimeLimits(config: Config): LifetimeLimits {
     minSeconds: config.cacheMinTtlSeconds,
     maxSeconds: config.cacheMaxTtlSeconds,
     maxNegativeSeconds: config.cacheMaxNegativeTtlSeconds,
+  };
+}
+
+/** What each of so many workers may, so that all together may what one may alone; but one connection each. */
+export function limitsOf(workers: number) {
+  const part = (most: number) => Math.max(1, Math.floor(most / workers));
+  return {
+    server: {
+      ...serverLimits,
+      maxConnections: part(serverLimits.maxConnections),
+      maxWaiting: part(serverLimits.maxWaiting),
+    } satisfies ServerLimits,
+    set: { ...setLimits, maxHedgesSaved: part(MAX_HEDGES_SAVED) },
+    maxWaiters: part(defaults.maxWaiters.value),
+    maxRefreshesSaved: part(MAX_REFRESHES_SAVED),
   };
 }

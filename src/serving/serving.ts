@@ -1,6 +1,6 @@
 /** What one worker runs, put together: from the sockets of clients to the connections of upstreams and back. */
 
-import { CacheTime } from "../cache/cache-time.ts";
+import type { CacheTime } from "../cache/cache-time.ts";
 import { keyedHash } from "../cache/hash.ts";
 import { CacheStore } from "../cache/store.ts";
 import { builtMs } from "../config/build-date.ts";
@@ -19,7 +19,8 @@ import { bootstrapLookUp } from "../upstream/bootstrap.ts";
 import { datesWaivedSet, pinned } from "../upstream/dates-waived.ts";
 import type { ServerParts } from "../upstream/dot-server.ts";
 import { UpstreamSet } from "../upstream/upstream-set.ts";
-import { lifetimeLimits, serverLimits, setLimits } from "./limits.ts";
+import type { SharedFigures } from "./figures.ts";
+import { lifetimeLimits, limitsOf } from "./limits.ts";
 
 export interface ServingParts {
   readonly runtime: Runtime;
@@ -29,6 +30,17 @@ export interface ServingParts {
   readonly roots: readonly string[];
   /** Where answers are kept; undefined: nowhere. */
   readonly memory: SharedArrayBuffer | undefined;
+  readonly cacheTime: Pick<CacheTime, "at">;
+  /** undefined: this is the only worker. */
+  readonly share: WorkerShare | undefined;
+}
+
+/** Which of several workers this is, and what all count. */
+export interface WorkerShare {
+  /** From 0, the main thread. */
+  readonly worker: number;
+  readonly workers: number;
+  readonly figures: SharedFigures;
 }
 
 export interface Serving {
@@ -37,7 +49,6 @@ export interface Serving {
   readonly listeners: Listeners;
   readonly clients: TcpClients;
   readonly store: CacheStore | undefined;
-  readonly cacheTime: CacheTime;
   /** Connects to the upstreams; to be called once the listeners are open. */
   warm(): void;
   /** Answers what is in flight within config.shutdownMs, closes the listeners, ends every connection. */
@@ -51,21 +62,25 @@ const LAST_READS_MS = 20;
 const LAST_WRITES_MS = 200;
 
 /** Opens nothing yet: whoever calls opens the listeners. @throws Error if a root does not parse. */
-export function makeServing(config: Config, { runtime, log, engine, roots, memory }: ServingParts): Serving {
+export function makeServing(config: Config, parts: ServingParts): Serving {
+  const { runtime, log, engine, roots, memory, cacheTime, share } = parts;
   const { clock, random } = runtime;
+  const own = share?.figures.workers[share.worker];
+  const limits = limitsOf(share?.workers ?? 1);
   const server: Omit<ServerParts, "lookUp"> = {
     clock,
     random,
     log,
     trust: runtime.trustAnchors(roots),
     dialTls: runtime.dialTls,
-    limits: serverLimits,
+    limits: limits.server,
   };
-  const bootstrap = bootstrapLookUp(config.bootstrap, server, setLimits);
+  const bootstrap = bootstrapLookUp(config.bootstrap, server, limits.set);
   const upstreams = new UpstreamSet(
     config.upstreams,
     { ...server, lookUp: bootstrap.lookUp },
-    { ...setLimits, strategy: config.strategy },
+    { ...limits.set, strategy: config.strategy },
+    own?.upstreams,
   );
   const upstreamsByClock = new UpstreamsByClock({
     clock,
@@ -78,11 +93,10 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
         ? undefined
         : () => {
             const parts = { ...server, trust: runtime.trustAnchors(roots), lookUp: bootstrap.lookUp };
-            return datesWaivedSet(config.upstreams, parts, setLimits, builtMs);
+            return datesWaivedSet(config.upstreams, parts, limits.set, builtMs);
           },
   });
-  const store = memory && new CacheStore(memory, { random });
-  const cacheTime = new CacheTime({ clock, uptimeMs: runtime.uptimeMs });
+  const store = memory && new CacheStore(memory, { random, worker: share?.worker ?? 0, isShared: share !== undefined });
   const resolver = new Resolver({
     clock,
     upstreams: upstreamsByClock,
@@ -99,13 +113,16 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
     queryTimeoutMs: config.queryTimeoutMs,
     staleAfterMs: defaults.staleAfterMs.value,
     maxInFlight: config.maxInFlight,
-    maxWaiters: defaults.maxWaiters.value,
+    maxWaiters: limits.maxWaiters,
+    maxRefreshesSaved: limits.maxRefreshesSaved,
     failures: {
       firstMs: defaults.failureFirstMs.value,
       maxMs: defaults.failureMaxMs.value,
       recheckMs: defaults.failureRecheckMs.value,
     },
     maxUdpOctets: config.maxUdpOctets,
+    ...(own && { counters: own.resolver }),
+    ...(share && { waiting: share.figures.waitingOf(share.worker) }),
   });
   const clients = new TcpClients({
     clock,
@@ -118,6 +135,8 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
     },
     onQuery: resolver.handle,
     onRefusing: (limit) => log.warn(`refusing TCP connections: ${limit} are open`),
+    ...(own && { counters: own.tcp }),
+    ...(share && { open: share.figures.openOf(share.worker) }),
   });
   const listeners = new Listeners({
     runtime,
@@ -128,6 +147,7 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
     followMs: defaults.followMs.value,
     onQuery: resolver.handle,
     clients,
+    ...(own && { udpCounters: own.udp, shares: true }),
   });
   return {
     resolver,
@@ -135,7 +155,6 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
     listeners,
     clients,
     store,
-    cacheTime,
     warm() {
       upstreamsByClock.look();
       upstreams.warm();
@@ -146,7 +165,6 @@ export function makeServing(config: Config, { runtime, log, engine, roots, memor
       const clientsGone = clients.stop();
       // Nobody waits for refreshes.
       await upstreamsByClock.stop(resolver.waiting > 0 ? config.shutdownMs : 0);
-      cacheTime.stop();
       await bootstrap.stop();
       listeners.close();
       clock.after(LAST_WRITES_MS, () => clients.closeAll());

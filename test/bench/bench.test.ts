@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { rotated } from "./bench.ts";
+import { rotated, turns } from "./bench.ts";
 import { busyPercent, coreTime, cpuTimeOf, parseCoreTime, parseProcessStat } from "./cpu-time.ts";
 import { parseDnsperf } from "./dnsperf.ts";
 import { parseCoreList } from "./machine.ts";
@@ -119,4 +119,10 @@ describe("the command line", () => {
 test("each round begins with another server", () => {
   expect([0, 1, 4].map((round) => rotated(["a", "b", "c"], round).join(""))).toEqual(["abc", "bca", "bca"]);
   expect(rotated([], 2)).toEqual([]);
+});
+
+test("all rounds of a row, or all rows of a round", () => {
+  const order = (interleaved: boolean) => turns(["a", "b"], 2, interleaved).map(({ row, round }) => `${row}${round}`);
+  expect(order(false)).toEqual(["a0", "a1", "b0", "b1"]);
+  expect(order(true)).toEqual(["a0", "b0", "a1", "b1"]);
 });

@@ -1,4 +1,4 @@
-/** The rounds: row by row, in each all servers in turn, every round in another order. */
+/** The rounds: in each all servers of a row in turn, every round in another order. */
 
 import type { Figures, Sample } from "./results.ts";
 import type { Row } from "./rows.ts";
@@ -9,26 +9,37 @@ export interface BenchOptions {
   readonly rows: readonly Row[];
   readonly servers: readonly ServerName[];
   readonly rounds: number;
+  /** All rows in each round, for ratios between rows; else all rounds of a row, then the next row. */
+  readonly interleaved: boolean;
   readonly onSample: (sample: Sample) => void;
 }
 
-export async function runBench(stage: Stage, { rows, servers, rounds, onSample }: BenchOptions): Promise<Sample[]> {
+export async function runBench(stage: Stage, options: BenchOptions): Promise<Sample[]> {
+  const { rows, servers, rounds, onSample } = options;
   const samples: Sample[] = [];
-  for (const row of rows) {
-    const present = row.servers.filter((name) => servers.includes(name));
-    try {
-      for (let round = 0; round < rounds && present.length > 0; round++) {
-        await row.round(stage, rotated(present, round), (server, figures: Figures, error) => {
-          const sample = { row: row.id, server, round, figures, ...(error === undefined ? {} : { error }) };
-          samples.push(sample);
-          onSample(sample);
-        });
-      }
-    } finally {
-      await row.close?.();
+  try {
+    for (const { row, round } of turns(rows, rounds, options.interleaved)) {
+      const present = row.servers.filter((name) => servers.includes(name));
+      await row.round(stage, rotated(present, round), (server, figures: Figures, error) => {
+        const sample = { row: row.id, server, round, figures, ...(error === undefined ? {} : { error }) };
+        samples.push(sample);
+        onSample(sample);
+      });
+      if (round === rounds - 1) await row.close?.();
     }
+  } finally {
+    for (const row of rows) await row.close?.();
   }
   return samples;
+}
+
+export function turns<Item>(
+  rows: readonly Item[],
+  rounds: number,
+  interleaved: boolean,
+): { row: Item; round: number }[] {
+  const each = rows.flatMap((row) => Array.from({ length: rounds }, (_, round) => ({ row, round })));
+  return interleaved ? each.sort((a, b) => a.round - b.round) : each;
 }
 
 /** The same, beginning so many places later. */

@@ -119,7 +119,7 @@ process.on("exit", () => {
 });
 const { seconds, pacedSeconds } = options;
 const stage = new Stage({
-  ...{ cores, programs, upstream, names: new NameFiles(folder), fdns, help, seconds, pacedSeconds },
+  ...{ cores, programs, upstream, names: new NameFiles(folder), fdns, help, seconds, pacedSeconds, say },
   ...(quota ? { quota } : {}),
 });
 say(`load on core ${cores.load}, server on ${cores.server}, upstream on ${cores.upstream}`);
@@ -127,6 +127,7 @@ const samples = await runBench(stage, {
   rows: options.rows,
   servers: available(options.servers, help),
   rounds: options.rounds,
+  interleaved: options.quick,
   onSample: (sample) => say(progressLine(sample)),
 });
 await upstream.stop();

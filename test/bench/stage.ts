@@ -25,6 +25,8 @@ export interface StageParts {
   readonly seconds: number;
   /** How long queries are asked at an even rate; 0: not at all. */
   readonly pacedSeconds: number;
+  /** A line about what goes on. */
+  readonly say: (text: string) => void;
 }
 
 /** Before anything is counted: code is compiled, connections are made. */

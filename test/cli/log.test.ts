@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { uncaughtReporter } from "../../src/cli/guards.ts";
 import type { LogFormat, LogLevel } from "../../src/config/config.ts";
 import { escapeControls, openLog } from "../../src/observe/log.ts";
+import { uncaughtReporter } from "../../src/observe/uncaught.ts";
 
 function logInto(lines: string[], format: LogFormat, level: LogLevel = "info", isTerminal = false) {
   return openLog({

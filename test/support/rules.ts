@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: [],
   // Text for people to read, made from octets: never on a query's way, so not in wire.
   presentation: ["wire"],
-  admin: ["wire", "cache", "observe", "presentation", "resolver", "upstream", "runtime"],
+  admin: ["wire", "cache", "observe", "presentation", "resolver", "serving", "upstream", "runtime"],
   control: ["wire", "observe", "presentation", "cache", "runtime"],
   cache: ["wire"],
   upstream: ["wire"],

@@ -1,6 +1,6 @@
 /** The last resort: what nobody caught is logged once a kind, and the process goes on. A query never ends it. */
 
-import type { Log } from "../observe/log.ts";
+import type { Log } from "./log.ts";
 
 /** How many kinds are told apart; a fault whose text varies without end must not fill memory or the log. */
 const MAX_KINDS = 64;

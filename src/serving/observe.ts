@@ -1,0 +1,46 @@
+/** What an observer of fdns sees of what serves: of the only worker, or of all together. */
+
+import type { CacheCounters } from "../cache/store.ts";
+import type { ResolverCounters } from "../resolver/counters.ts";
+import type { UdpCounters } from "../runtime/runtime.ts";
+import type { ObservedUpstream } from "../upstream/counters.ts";
+import { mergedGauges } from "../upstream/gauges.ts";
+import type { SharedFigures } from "./figures.ts";
+import type { Serving } from "./serving.ts";
+
+export interface ObservedServing {
+  readonly resolver: { readonly counters: ResolverCounters; readonly waiting: number };
+  /** undefined where nothing is kept. */
+  readonly cache: Pick<CacheCounters, "entries" | "octetsUsed" | "capacityOctets" | "stores" | "evictions"> | undefined;
+  readonly listeners: { readonly udpCounters: Readonly<UdpCounters> };
+  readonly clients: {
+    /** Connections that are open. */
+    readonly count: number;
+    readonly counters: { readonly accepted: number; readonly refused: number };
+  };
+  readonly upstreams: { readonly inFlight: number; readonly servers: readonly ObservedUpstream[] };
+}
+
+/** As it is now. Of other workers, what upstreams are like is up to a second old. `shared`: of several workers. */
+export function observe(serving: Serving, shared: SharedFigures | undefined): ObservedServing {
+  const { resolver, store, listeners, clients, upstreams } = serving;
+  const cache = store?.counters;
+  if (shared === undefined) return { resolver, cache, listeners, clients, upstreams };
+  const sum = shared.sum();
+  const others = shared.workers.slice(1);
+  const servers = upstreams.servers.map((server, i) => ({
+    identity: server.identity,
+    counters: sum.upstreams[i]!,
+    gauges: () => mergedGauges([server.gauges(), ...others.map(({ gauges }) => gauges[i]!.read())]),
+  }));
+  return {
+    resolver: { counters: sum.resolver, waiting: sum.waiting[0]! },
+    cache,
+    listeners: { udpCounters: sum.udp },
+    clients: { count: sum.open.all[0]!, counters: sum.tcp },
+    upstreams: {
+      inFlight: servers.reduce((total, server) => total + server.gauges().inFlight, 0),
+      servers,
+    },
+  };
+}

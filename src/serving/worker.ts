@@ -1,0 +1,67 @@
+/** A further worker: the module its thread runs. It serves as the main thread does, and leaves to it what is the process'. */
+
+import { FollowedCacheTime } from "../cache/cache-time.ts";
+import type { LogLevel } from "../config/config.ts";
+import type { Log, LogFields } from "../observe/log.ts";
+import { uncaughtReporter } from "../observe/uncaught.ts";
+import { onUncaught } from "../runtime/process.ts";
+import { threadRuntime } from "../runtime/select.ts";
+import { thisThread } from "../runtime/threads.ts";
+import { SharedFigures } from "./figures.ts";
+import type { Boot, FromWorker, ToWorker } from "./messages.ts";
+import { makeServing, type Serving } from "./serving.ts";
+
+/** How often it shows that it lives, and what its upstreams are like. */
+const BEAT_MS = 1000;
+
+let serving: Serving | undefined;
+let wakeAll = () => {};
+
+const thread = await thisThread((message) => obey(message as ToWorker));
+const post = (message: FromWorker) => thread.post(message);
+const at = (level: LogLevel) => (message: string, fields?: LogFields) => post({ level, message, fields });
+const log: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+
+await serve(thread.boot as Boot);
+
+async function serve(boot: Boot): Promise<void> {
+  const { worker, workers, config, sockets } = boot;
+  const figures = new SharedFigures(boot.figures, workers, config.upstreams.length);
+  const { runtime, ...relayed } = await threadRuntime(thread.clock, boot.places);
+  wakeAll = relayed.wakeAll;
+  const { engine } = await runtime.udpEngine("batched");
+  const made = makeServing(config, {
+    runtime,
+    log,
+    engine,
+    roots: boot.roots,
+    memory: boot.memory,
+    cacheTime: new FollowedCacheTime(runtime.clock, boot.shift),
+    share: { worker, workers, figures },
+  });
+  await made.listeners.join(sockets);
+  made.warm();
+  serving = made;
+  // From here on as on the main thread: what nobody expected is told, and the worker goes on.
+  onUncaught(uncaughtReporter(log));
+  const beat = () => {
+    const own = figures.workers[worker]!;
+    own.beats[0]!++;
+    for (const [i, server] of made.upstreams.servers.entries()) own.gauges[i]!.write(server.gauges());
+    runtime.clock.after(BEAT_MS, beat);
+  };
+  beat();
+  post("serving");
+}
+
+function obey(message: ToWorker): void {
+  if (message === "wake") wakeAll();
+  else if (message === "renew") serving?.upstreams.renew();
+  else if (message === "forget") serving?.resolver.forgetFailures();
+  else void stop();
+}
+
+async function stop(): Promise<void> {
+  await serving?.stop();
+  post("stopped");
+}
