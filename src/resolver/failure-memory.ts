@@ -29,6 +29,8 @@ export interface Failure {
   readonly message: Uint8Array;
   /** The Extended DNS Error to give where there was no response. */
   readonly ede: number;
+  /** Whether validation or a policy is why, so that no stale answer stands in for it (wire/options.ts). */
+  readonly isFinal: boolean;
 }
 
 const GROUPS = 1024;
@@ -45,6 +47,7 @@ class Slot implements Failure {
   readonly room = new Uint8Array(MESSAGE_OCTETS);
   message: Uint8Array = NO_OCTETS;
   ede = 0;
+  isFinal = false;
   failedMs = 0;
   untilMs = 0;
   lastsMs = 0;
@@ -81,7 +84,7 @@ export class FailureMemory {
     if (nowMs >= this.#untilMs) return;
     const slot = this.#slots[this.#placeFor(query, flags, hash)];
     if (slot === undefined || !slot.isFor(query, flags, hash)) return;
-    slot.failedMs = 0;
+    slot.failedMs = Number.NEGATIVE_INFINITY;
     slot.untilMs = 0;
     slot.lastsMs = 0;
   }
@@ -95,8 +98,10 @@ export class FailureMemory {
     octets: Uint8Array,
     start: number,
     length: number,
+    isFinal: boolean,
   ): void {
     const slot = this.#renew(query, flags, hash, nowMs);
+    slot.isFinal = isFinal;
     this.#rest(slot, nowMs);
     if (length > MESSAGE_OCTETS) {
       slot.message = NO_OCTETS;
@@ -130,6 +135,7 @@ export class FailureMemory {
     slot.questionOctets = query.questionOctets;
     copyOctets(query.question, 0, slot.question, 0, query.questionOctets);
     slot.failedMs = nowMs;
+    slot.isFinal = false;
     this.#untilMs = Math.max(this.#untilMs, nowMs + this.#limits.recheckMs);
     return slot;
   }

@@ -145,7 +145,9 @@ export class Resolver implements ResolutionOwner {
     const failure = underWay === undefined ? this.#failures.find(query, flags, hash, nowMs) : undefined;
     const rests = failure !== undefined && nowMs < failure.untilMs;
     const full = this.#waiting.total >= this.#parts.maxInFlight || (underWay?.waiting ?? 0) >= this.#parts.maxWaiters;
-    const giveStale = hasStale && (underWay?.overdue || failure !== undefined || full);
+    // What validation or a policy forbids is no reason to give a stale answer.
+    const failed = failure === undefined ? full : !failure.isFinal;
+    const giveStale = hasStale && (underWay?.overdue || failed);
     if (giveStale && this.#answerCached("stale", query, sink, peers, peerStart)) {
       if (underWay === undefined && !rests && !full) this.#refreshStale(query, flags, hash, nowMs);
     } else if (rests) {
@@ -213,18 +215,20 @@ export class Resolver implements ResolutionOwner {
     const nowMs = this.#parts.clock.nowMs();
     const { query, flags, hash } = resolution;
     const isFailure = layout.rcode === RCODE.SERVFAIL || layout.rcode === RCODE.REFUSED;
+    // What validation or a policy forbids is no failure that an old answer may stand in for.
+    const isFinal = isFailure && isFinalError(octets, start, layout);
     if (layout.rcode === RCODE.SERVFAIL) {
       const length = Math.max(layout.bodyOctets, layout.optionsEnd);
-      this.#failures.answered(query, flags, hash, nowMs, octets, start, length);
+      this.#failures.answered(query, flags, hash, nowMs, octets, start, length, isFinal);
+    } else if (isFailure && !isFinal) {
+      this.#failures.unanswered(query, flags, hash, nowMs, EDE.OTHER, false);
     } else {
       this.#failures.forget(query, flags, hash, nowMs);
       this.#parts.answers?.keep(query.qtype, flags, hash, octets, start, layout, nowMs);
     }
     this.#remove(resolution);
-    // What validation or a policy forbids is no failure that an old answer may stand in for.
-    const preferStale = isFailure && !isFinalError(octets, start, layout);
     for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
-      if (preferStale && this.#answerStale(one, flags, hash, nowMs)) continue;
+      if (isFailure && !isFinal && this.#answerStale(one, flags, hash, nowMs)) continue;
       this.#answerFrom("upstream", one, octets, start, layout);
     }
     this.#spareResolutions.push(resolution);

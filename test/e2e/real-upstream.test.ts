@@ -52,15 +52,25 @@ test("at least 40 questions, answered in every way that matters", () => {
 const everyWay = toolNames.flatMap((tool) =>
   hosts.flatMap((host) => transports.map((transport) => [tool, transport, host] as const)),
 );
+/** Every answer from upstream; with a cache that is so only the first time a question is asked, with DO and CD or not. */
+const WITHOUT_CACHE = ["--cache-size", "0"];
+/** The ceiling is above all that unbound says, so that TTLs can be compared. */
+const AS_UNBOUND = ["--cache-max-negative-ttl", "1d"];
 const withKdig = everyWay.filter(([tool]) => tool === "kdig");
 
 for (const form of Object.keys(forms) as Form[]) {
   describeFdns(form, "batched", everyWay);
+  describeFdns(form, "batched", withKdig, WITHOUT_CACHE);
   describeFdns(form, "portable", withKdig);
 }
 
-function describeFdns(form: Form, engine: "batched" | "portable", ways: readonly (typeof everyWay)[number][]): void {
-  describe(`${form}, ${engine} engine`, () => {
+function describeFdns(
+  form: Form,
+  engine: "batched" | "portable",
+  ways: readonly (typeof everyWay)[number][],
+  cache = AS_UNBOUND,
+): void {
+  describe(`${form}, ${engine} engine, ${cache.join(" ")}`, () => {
     let fdns: RunningFdns;
     const ports = new Map<string, number>();
 
@@ -69,7 +79,7 @@ function describeFdns(form: Form, engine: "batched" | "portable", ways: readonly
         form,
         flags: [
           ...hosts.flatMap((host) => ["--listen", host === "::1" ? "[::1]:0" : `${host}:0`]),
-          ...["--upstream", upstream.address, "--ca-file", upstream.caFile, "--udp-engine", engine],
+          ...["--upstream", upstream.address, "--ca-file", upstream.caFile, "--udp-engine", engine, ...cache],
         ],
       });
       const { message, udpEngine } = await fdns.logged("listening on ");
