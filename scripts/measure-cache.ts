@@ -75,7 +75,7 @@ function overhead(): void {
   const answers = new Answers(DEFAULT_OCTETS);
   for (let i = 0; i < 1000; i++) answers.put(i);
   const inRing = answers.store.counters.octetsUsed / 1000;
-  while (answers.store.counters.evictions === 0) answers.put(answers.store.counters.stores);
+  for (let i = 1000; i < (2 * DEFAULT_OCTETS) / inRing; i++) answers.put(i);
   const { entries } = answers.store.counters;
   console.log(
     `overhead: an answer of ${ANSWER_OCTETS} octets takes ${inRing} in a ring; ${DEFAULT_OCTETS / MIB} MiB hold ${entries}, ` +
