@@ -35,6 +35,7 @@ export function metricsText(observed: Observed): string {
   if (observed.cache !== undefined) addCache(page, observed.cache, observed.resolver.counters);
   addTransports(page, observed);
   upstreamMetrics(page, observed.upstreams.servers);
+  addWorkers(page, observed.workers);
   return page.text;
 }
 
@@ -87,6 +88,21 @@ function addCache(page: Exposition, cache: NonNullable<ObservedServing["cache"]>
   gauge("fdns_cache_entries", "Answers in the cache.", cache.entries);
   gauge("fdns_cache_octets", "Octets of the cache in use.", cache.octetsUsed);
   gauge("fdns_cache_capacity_octets", "Octets of the cache there are.", cache.capacityOctets);
+}
+
+function addWorkers(page: Exposition, workers: ObservedServing["workers"]): void {
+  const each = (of: (worker: (typeof workers)[number]) => number) =>
+    workers.map((one, worker): Sample => [{ worker: String(worker) }, of(one)]);
+  page.counter(
+    "fdns_worker_queries_total",
+    "Queries taken from clients by each worker, where there are several; the main thread is 0.",
+    each(({ queries }) => queries),
+  );
+  page.counter(
+    "fdns_worker_replacements_total",
+    "How often a worker was gone, and another took its place.",
+    each(({ replaced }) => replaced),
+  );
 }
 
 /** RCODEs that a forwarder gives every day are always there, so that a rate of them starts from 0. */

@@ -23,13 +23,13 @@ export const check: Command = {
   async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
     for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
-    writeOut(configReport(config, loadTrustedRoots(config.ca)));
+    writeOut(configReport(config, loadTrustedRoots(config.ca), await workersLine(config)));
     return exitCodes.ok.code;
   },
 };
 
 /** One fact a line, each ended: what fdns would do with this configuration. */
-export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem">): string {
+export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem">, workers: string): string {
   const lines = [
     ...config.listen.map(listenLine),
     ...config.upstreams.map((upstream) => upstreamLine("upstream", upstream)),
@@ -38,6 +38,7 @@ export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem"
     `roots: ${roots.pem.length} certificates from ${roots.origin}`,
     `allow: loopback, link-local and private addresses${config.allow.map((prefix) => `, ${formatAddressPrefix(prefix)}`).join("")}`,
     `UDP engine: ${config.udpEngine}; answers of at most ${config.maxUdpOctets} octets`,
+    workers,
     `queries: ${config.maxInFlight} in flight, each at most ${formatDuration(config.queryTimeoutMs)}`,
     `TCP: ${config.tcpMaxConnections} connections, ${config.tcpMaxPerClient} a client, closed after ${formatDuration(config.tcpIdleMs)} idle`,
     cacheLine(config),
@@ -53,6 +54,12 @@ function listenLine(address: Config["listen"][number]): string {
   const scope = address.host === "*" ? " (every local address)" : "";
   const skipped = address.optional ? " (skipped if the host lacks its family)" : "";
   return `listen: ${formatListenAddress(address)}${scope}${skipped}`;
+}
+
+/** What "auto" comes to is a fact of this host and its limits. */
+async function workersLine({ workers }: Config): Promise<string> {
+  if (workers !== "auto") return `workers: ${workers}`;
+  return `workers: auto, ${await (await import("../runtime/cores.ts")).usableCores()} here`;
 }
 
 function timeServersLine({ timeServers, upstreams }: Config): string {

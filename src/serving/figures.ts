@@ -19,6 +19,8 @@ export class WorkerFigures {
   readonly gauges: readonly GaugeFigures[];
   /** One place: grows as long as the worker's event loop turns. */
   readonly beats: Float64Array;
+  /** One place: how often another thread took its place; written by the main thread. */
+  readonly replaced: Float64Array;
 
   constructor(upstreams: number, figures = new Figures()) {
     const each = Array.from({ length: upstreams });
@@ -30,6 +32,7 @@ export class WorkerFigures {
     this.open = new OpenFigures(figures);
     this.gauges = each.map(() => new GaugeFigures(figures));
     this.beats = figures.take(1);
+    this.replaced = figures.take(1);
   }
 
   /** The worker is gone: what it counted stays, what it had at the time is over. */

@@ -19,13 +19,21 @@ export interface ObservedServing {
     readonly counters: { readonly accepted: number; readonly refused: number };
   };
   readonly upstreams: { readonly inFlight: number; readonly servers: readonly ObservedUpstream[] };
+  /** One by one, where there are several. */
+  readonly workers: readonly ObservedWorker[];
+}
+
+export interface ObservedWorker {
+  readonly queries: number;
+  /** How often another thread took the place of one that was gone. */
+  readonly replaced: number;
 }
 
 /** As it is now. Of other workers, what upstreams are like is up to a second old. `shared`: of several workers. */
 export function observe(serving: Serving, shared: SharedFigures | undefined): ObservedServing {
   const { resolver, store, listeners, clients, upstreams } = serving;
   const cache = store?.counters;
-  if (shared === undefined) return { resolver, cache, listeners, clients, upstreams };
+  if (shared === undefined) return { resolver, cache, listeners, clients, upstreams, workers: [] };
   const sum = shared.sum();
   const others = shared.workers.slice(1);
   const servers = upstreams.servers.map((server, i) => ({
@@ -42,5 +50,9 @@ export function observe(serving: Serving, shared: SharedFigures | undefined): Ob
       inFlight: servers.reduce((total, server) => total + server.gauges().inFlight, 0),
       servers,
     },
+    workers: shared.workers.map((worker) => ({
+      queries: worker.resolver.queries("udp") + worker.resolver.queries("tcp"),
+      replaced: worker.replaced[0]!,
+    })),
   };
 }

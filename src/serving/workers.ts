@@ -87,6 +87,7 @@ export class Workers {
           relay.closeThoseOf(thread);
           store?.releaseLockOf(worker);
           this.figures.workers[worker]!.clear();
+          this.figures.workers[worker]!.replaced[0]!++;
         },
       });
     });

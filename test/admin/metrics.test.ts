@@ -34,6 +34,7 @@ function observed(servers: readonly ObservedUpstream[] = []): Observed {
     listeners: { udpCounters: { received: 11, sent: 12, oversize: 13, sendFailures: 14 } },
     clients: { count: 21, counters: { accepted: 22, refused: 23 } },
     upstreams: { inFlight: 31, servers },
+    workers: [],
   };
 }
 
