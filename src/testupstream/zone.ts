@@ -15,7 +15,8 @@ interface RrSet {
 export type Zone = ReadonlyMap<string, ReadonlyMap<number, RrSet>>;
 
 const DEFAULT_TTL_SECONDS = 3600;
-const MAX_TTL_SECONDS = 2 ** 31 - 1;
+/** Above the 2^31 - 1 of RFC 2181, 8: what is done with such TTLs is worth a test. */
+const MAX_TTL_SECONDS = 2 ** 32 - 1;
 
 interface Entry {
   readonly line: number;

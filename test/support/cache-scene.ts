@@ -44,6 +44,17 @@ export interface AskParts {
   readonly transport?: "udp" | "tcp";
 }
 
+/** The octets of such a query. */
+export function stubQuery(owner: string | readonly number[], parts: AskParts = {}): Uint8Array {
+  const { type = A, qclass = 1, id = 1, flags = 0x0100, size = 4096, dnssecOk = false, options = [] } = parts;
+  return message({
+    id,
+    flags,
+    questions: [question(owner, type, qclass)],
+    additional: size === null ? [] : [opt({ size, dnssecOk, options })],
+  });
+}
+
 /** One query and what became of it. */
 export class Client {
   readonly id: number;
@@ -113,15 +124,9 @@ export class CacheScene {
 
   /** Asks for a name, as text or in wire form; A unless said otherwise. */
   ask(owner: string | readonly number[] = "a.test", parts: AskParts = {}): Client {
-    const { type = A, qclass = 1, id = this.clients.length + 1, flags = 0x0100, transport = "udp" } = parts;
-    const { size = 4096, dnssecOk = false, options = [] } = parts;
-    const octets = message({
-      id,
-      flags,
-      questions: [question(owner, type, qclass)],
-      additional: size === null ? [] : [opt({ size, dnssecOk, options })],
-    });
-    const sink = new FakeSink(transport === "udp" ? 1232 : undefined);
+    const id = parts.id ?? this.clients.length + 1;
+    const octets = stubQuery(owner, { ...parts, id });
+    const sink = new FakeSink(parts.transport === "tcp" ? undefined : 1232);
     const client = new Client(id, sink);
     this.clients.push(client);
     const peers = peerOf("127.0.0.1", 1 + (this.clients.length % 60_000));

@@ -122,7 +122,7 @@ test.each([
   ["a.test. TYPE9 x", "zone f, line 1: TYPE9 is written as \\# LENGTH HEX (RFC 3597)"],
   ["a.test. SOA ( a b 1", 'zone f, line 1: "(" is not closed'],
   [" A 192.0.2.1", "zone f, line 1: the first record needs an owner name"],
-  ["a.test. 9999999999 A 192.0.2.1", 'zone f, line 1: TTL "9999999999": a number of seconds from 0 to 2147483647'],
+  ["a.test. 9999999999 A 192.0.2.1", 'zone f, line 1: TTL "9999999999": a number of seconds from 0 to 4294967295'],
   [
     `${"a".repeat(64)}.test. A 192.0.2.1`,
     `zone f, line 1: name "${"a".repeat(64)}.test.": a label longer than 63 octets`,
