@@ -96,6 +96,8 @@ function reportQuick(options: Options, machine: Machine, samples: readonly Sampl
 
 const options = attempt(() => readOptions(process.argv.slice(2)));
 const cores = attempt(chooseCores);
+// This program and all it starts; servers and the upstream are moved to cores of their own.
+Bun.spawnSync(["taskset", "-apc", `${cores.load}`, `${process.pid}`]);
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],

@@ -60,6 +60,15 @@ describe("verdicts", () => {
     expect(of([...samples, halfCore("stubby", 0, 100, 2)]).result).toBe("miss");
   });
 
+  test("who fails at the same rate for all does not count in its latencies", () => {
+    const mixed = (server: string, sameP99Us: number, sameFailedPercent: number) =>
+      sample("mixed", server, 0, { sameP99Us, sameFailedPercent, failedPercent: 0 });
+    const results = new Results([mixed("fdns", 90, 0), mixed("unbound", 100, 0), mixed("dnsdist", 50, 6)]);
+    const verdict = verdictsOf(results).find(({ what }) => what.includes("p99 to the best"))!;
+    expect(verdict.spread?.median).toBe(0.9);
+    expect(notesOn(results, "mixed", "dnsdist")).toBe("failed 6.0 % of its queries at 20,000 a second, not counted");
+  });
+
   test("the floor and other forms of fdns are no peers", () => {
     const others = [halfCore("echo", 0, 500), halfCore("fdns-deno", 0, 500)];
     expect(of([halfCore("fdns", 0, 120), halfCore("unbound", 0, 100), ...others]).result).toBe("pass");

@@ -17,7 +17,7 @@ export type Metric =
   | "sameP50Us"
   | "sameP99Us"
   | "sameP999Us"
-  | "sameLost"
+  | "sameFailedPercent"
   | "sameCpuUs"
   | "answeredPercent"
   | "worstUs"
@@ -61,9 +61,9 @@ export class Results {
     return series;
   }
 
-  /** The same, without rounds in which the server failed too many queries. */
+  /** The same, without rounds in which the server failed too many queries of the load that the figure is about. */
   countedSeries(row: string, server: string, metric: Metric): (number | undefined)[] {
-    const failed = this.series(row, server, "failedPercent");
+    const failed = this.series(row, server, metric.startsWith("same") ? "sameFailedPercent" : "failedPercent");
     return this.series(row, server, metric).map((value, round) =>
       (failed[round] ?? 0) > MAX_FAILED_PERCENT ? undefined : value,
     );

@@ -28,10 +28,13 @@ export function notesOn(results: Results, row: string, server: string): string {
   const median = (metric: "failedPercent" | "loadCorePercent" | "ownCorePercent") =>
     spreadOf(results.series(row, server, metric))?.median;
   const notes: string[] = [];
-  const failed = results.series(row, server, "failedPercent").filter((value) => (value ?? 0) > MAX_FAILED_PERCENT);
-  if (failed.length > 0) {
-    const uncounted = isPeer(server) ? ", not counted" : "";
-    notes.push(`failed ${Math.max(...failed.map(Number)).toFixed(1)} % of its queries${uncounted}`);
+  for (const [metric, when] of [
+    ["failedPercent", ""],
+    ["sameFailedPercent", " at 20,000 a second"],
+  ] as const) {
+    const failed = Math.max(0, ...results.series(row, server, metric).map((percent) => percent ?? 0));
+    if (failed <= MAX_FAILED_PERCENT) continue;
+    notes.push(`failed ${failed.toFixed(1)} % of its queries${when}${isPeer(server) ? ", not counted" : ""}`);
   }
   if ((median("loadCorePercent") ?? 0) > BUSY_PERCENT) {
     const both = (median("ownCorePercent") ?? 0) > BUSY_PERCENT;

@@ -107,7 +107,7 @@ describe("signals", () => {
     const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const flags = ["--listen", "127.0.0.1:0", "--upstream", `127.0.0.1:${mute.port}#dot.test`, "--log-format", "json"];
     const child = Bun.spawn([bun, main, ...flags, ...args], {
-      env: bareEnvironment(),
+      env: { ...bareEnvironment(), FDNS_CONTROL: "off" },
       stdout: "ignore",
       stderr: "pipe",
     });

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { questionHash } from "../../src/cache/hash.ts";
+import { question } from "../support/fake-messages.ts";
+import { numbersFrom } from "../support/fake-random.ts";
+import { questionOf } from "./stored-answers.ts";
+
+const hashOf = (octets: readonly number[] | Uint8Array, flags = 0, seedA = 1, seedB = 2) =>
+  questionHash(seedA, seedB, Uint8Array.from(octets), octets.length, flags);
+
+test("the case of ASCII letters in the name does not count; everything else does", () => {
+  const octet = fc.integer({ min: 0, max: 255 });
+  const label = fc.array(octet, { minLength: 1, maxLength: 63 });
+  const property = fc.property(label, octet, fc.nat(), (label, type, at) => {
+    const asked = (of: readonly number[]) => [of.length, ...of, 0, 0, type, 0, 1];
+    const lower = label.map((octet) => (octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet));
+    expect(hashOf(asked(label))).toBe(hashOf(asked(lower)));
+    const other = lower.with(at % lower.length, lower[at % lower.length]! ^ 0x80);
+    expect(hashOf(asked(other))).not.toBe(hashOf(asked(lower)));
+  });
+  fc.assert(property, { seed: 5, numRuns: 2000 });
+});
+
+test("type, class, flags, length and both seeds count", () => {
+  const name = "example.test";
+  const hashes = [
+    hashOf(question(name, 65)),
+    hashOf(question(name, 97)),
+    hashOf(question(name, 65, 3)),
+    hashOf(question("example.tes", 65)),
+    ...[1, 2, 3, 4].map((flags) => hashOf(question(name, 65), flags)),
+    hashOf(question(name, 65), 0, 3, 2),
+    hashOf(question(name, 65), 0, 1, 3),
+    ...["", "a", "ab", "abc", "abcd", "abcde"].map((name) => hashOf(question(name))),
+  ];
+  expect(new Set(hashes).size).toBe(hashes.length);
+  for (const hash of hashes) expect(hash === hash >>> 0).toBe(true);
+});
+
+test("names that differ in a digit are spread evenly, whatever the seed", () => {
+  const next = numbersFrom(1);
+  for (let round = 0; round < 4; round++) {
+    const [seedA, seedB] = [next() | 1, next() | 1];
+    const counts = new Uint32Array(1024);
+    for (let key = 0; key < 102_400; key++) counts[hashOf(questionOf(key), 0, seedA, seedB) & 1023]!++;
+    // 100 each on average; the standard deviation is 10.
+    expect(Math.max(...counts)).toBeLessThan(160);
+    expect(Math.min(...counts)).toBeGreaterThan(50);
+  }
+});
