@@ -43,6 +43,8 @@ export interface Behaviour {
   /** The idle time announced by edns-tcp-keepalive (RFC 7828), when the query had an OPT. */
   readonly keepaliveMs: number | undefined;
   readonly ad: boolean;
+  /** The TTL of every record; undefined: as the zone has it, or 60. */
+  readonly ttlSeconds: number | undefined;
   readonly handshake: "complete" | "hold" | "close" | "reset";
   /** Answers a connection gets before it is left without. */
   readonly silentAfter: number;
@@ -66,6 +68,7 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   edeCode: undefined,
   keepaliveMs: undefined,
   ad: false,
+  ttlSeconds: undefined,
   handshake: "complete",
   silentAfter: Number.POSITIVE_INFINITY,
   closeAfter: Number.POSITIVE_INFINITY,
@@ -112,6 +115,7 @@ function numberKey(
     | "shuffle"
     | "shuffleWindowMs"
     | "edeCode"
+    | "ttlSeconds"
     | "keepaliveMs"
     | "silentAfter"
     | "closeAfter"
@@ -127,7 +131,7 @@ function numberKey(
   return {
     key,
     scope,
-    valueName: field.endsWith("Ms") ? "MS" : "N",
+    valueName: field.endsWith("Ms") ? "MS" : field.endsWith("Seconds") ? "SECONDS" : "N",
     description,
     allowed: `a whole number from ${min} to ${max}`,
     parse(text) {
@@ -210,6 +214,7 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
     allowed: "true, false",
     parse: (text) => (oneOf(["true", "false", ""], text) === undefined ? undefined : { ad: text !== "false" }),
   },
+  numberKey("ttl", "ttlSeconds", "query", ANSWERS, "Give every record this TTL, in seconds"),
   {
     key: "handshake",
     scope: "connection",

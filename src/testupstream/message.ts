@@ -27,6 +27,8 @@ export class MessageWriter {
   length = 0;
   /** True once a record did not fit. */
   truncated = false;
+  /** What records get in place of their TTL. */
+  ttlSeconds: number | undefined = undefined;
   #answers = 0;
   #authorities = 0;
   #additionals = 0;
@@ -61,8 +63,9 @@ export class MessageWriter {
     else this.#put(owner);
     this.#u16(type);
     this.#u16(CLASS_IN);
-    this.#u16(ttlSeconds >>> 16);
-    this.#u16(ttlSeconds & 0xffff);
+    const ttl = this.ttlSeconds ?? ttlSeconds;
+    this.#u16(ttl >>> 16);
+    this.#u16(ttl & 0xffff);
     this.#u16(rdata.length);
     this.#put(rdata);
     if (section === "answer") this.#answers++;

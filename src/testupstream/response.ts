@@ -63,6 +63,7 @@ export class Responder {
     const { faults } = behaviour;
     const options = ednsOptions(behaviour);
     writer.begin(query, options);
+    writer.ttlSeconds = behaviour.ttlSeconds;
     const empty = behaviour.rcode !== undefined || faults.includes("tc");
     const rcode = empty ? (behaviour.rcode ?? 0) : this.#source.answer(query, writer);
     if (faults.includes("malformed")) {

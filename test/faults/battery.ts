@@ -1,7 +1,7 @@
 /** Runs rows against resolvers, some side by side, and keeps what came out. */
 
 import { join } from "node:path";
-import { edeCounts, NO_EDE, type Summary, summarize } from "./records.ts";
+import { edeCounts, NO_EDE, type Selection, type Summary, summarize } from "./records.ts";
 import type { ResolverName } from "./resolvers.ts";
 import type { UpstreamCounters } from "./rig.ts";
 import { type Outcome, runScenario, type Scenario } from "./scenario.ts";
@@ -68,21 +68,28 @@ async function runOne(scenario: Scenario, resolver: ResolverName, folder: string
   const { row, title, criterion } = scenario;
   try {
     const outcome = await runScenario(scenario, resolver, folder, executable);
-    return { row, title, criterion, resolver, ...measured(outcome), complaints: scenario.judge(outcome) };
+    return {
+      row,
+      title,
+      criterion,
+      resolver,
+      ...measured(outcome, scenario.counted),
+      complaints: scenario.judge(outcome),
+    };
   } catch (error) {
     return { row, title, criterion, resolver, ...NOTHING_MEASURED, complaints: [(error as Error).message] };
   }
 }
 
-function measured(outcome: Outcome) {
+function measured(outcome: Outcome, counted?: Selection) {
   const sum = (of: (counters: UpstreamCounters) => number) =>
     outcome.counters.reduce((total, counters) => total + of(counters), 0);
   return {
-    ...summarize(outcome.records),
+    ...summarize(outcome.records, counted),
     handshakes: sum(({ handshakes }) => handshakes),
     handshakesResumed: sum(({ handshakesResumed }) => handshakesResumed),
     upstreamQueries: sum(({ queries }) => queries),
-    servfailEde: [...edeCounts(outcome.records, "SERVFAIL")]
+    servfailEde: [...edeCounts(outcome.records, "SERVFAIL", counted)]
       .map(([code, count]) => `${code === NO_EDE ? "none" : code}: ${count}`)
       .join(", "),
   };

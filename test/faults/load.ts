@@ -1,6 +1,6 @@
 /**
- * The load, a program of its own that runs beside the resolver under test: asks new names at a fixed rate over UDP and
- * notes what becomes of each.
+ * The load, a program of its own that runs beside the resolver under test: asks names at a fixed rate over UDP, new
+ * ones unless said otherwise, and notes what becomes of each.
  *
  *   bun load.ts PLAN.json RECORDS
  *
@@ -26,6 +26,8 @@ export interface Segment {
   readonly under?: string;
   /** The names of the segment with this index are asked again, instead of new ones. */
   readonly repeats?: number;
+  /** So many names are asked over and over, one after the other, instead of a new one each time. */
+  readonly names?: number;
 }
 
 export interface LoadPlan {
@@ -127,12 +129,12 @@ class Load {
   }
 
   #sendDue(socket: LoadSocket, s: number, nowMs: number): void {
-    const { fromMs, rate } = this.#plan.segments[s]!;
+    const { fromMs, rate, names = Number.POSITIVE_INFINITY } = this.#plan.segments[s]!;
     const due = Math.min(this.#counts[s]!, Math.floor(((nowMs - fromMs) * rate) / 1000));
     for (; this.#sent[s]! < due; this.#sent[s]!++) {
       const index = this.#records.count++;
       const id = this.#freeId();
-      const number = this.#firstNumbers[s]! + this.#sent[s]!;
+      const number = this.#firstNumbers[s]! + (this.#sent[s]! % names);
       this.#numbers[index] = number;
       this.#byId[id] = index;
       this.#records.segment[index] = s;
@@ -166,7 +168,7 @@ class Load {
     const latencyMs = performance.now() - this.#beganMs - records.sentMs[index]!;
     records.latencyMs[index] = latencyMs;
     records.outcome[index] = latencyMs > this.#plan.lostAfterMs ? OUTCOME.lost : outcome;
-    if (outcome === OUTCOME.SERVFAIL) records.ede[index] = questions.edeOf(octets, start, length);
+    records.ede[index] = questions.edeOf(octets, start, length);
     this.#waiting--;
   }
 }

@@ -13,6 +13,8 @@ export interface Pace {
   readonly idleMs: number;
   readonly suspendMs: number;
   readonly reordered: { readonly rate: number; readonly forMs: number };
+  /** Of new names below one domain: twice the highest rate at which all are answered elsewhere (`reordered`). */
+  readonly subdomains: { readonly rate: number; readonly forMs: number };
   readonly flood: { readonly rate: number; readonly forMs: number };
   /** What the machine itself may add to an answer, for which no resolver is to blame. */
   readonly jitterMs: number;
@@ -28,6 +30,7 @@ export const FULL: Pace = {
   idleMs: 90_000,
   suspendMs: 60_000,
   reordered: { rate: 10_000, forMs: 100_000 },
+  subdomains: { rate: 20_000, forMs: 300_000 },
   flood: { rate: 23_334, forMs: 3000 },
   jitterMs: 10,
 };
@@ -42,6 +45,7 @@ export const SHORT: Pace = {
   idleMs: 11_000,
   suspendMs: 8000,
   reordered: { rate: 2000, forMs: 3000 },
+  subdomains: { rate: 5000, forMs: 5000 },
   flood: { rate: 10_000, forMs: 2000 },
   // Many rows run at once on few cores.
   jitterMs: 300,

@@ -12,6 +12,7 @@ const DIGITS_AT = QUESTION_AT + 2;
 const OPT = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
 /** Type A, class IN. */
 const TYPE_AND_CLASS = [0, 1, 0, 1];
+const ADDRESS_OCTETS = 4;
 const EDE_OPTION = 15;
 
 const TEMPLATE_ID = [0, 0];
@@ -54,10 +55,8 @@ export class Questions {
     if (rcode === 2) return OUTCOME.SERVFAIL;
     if (rcode !== 0) return OUTCOME["other RCODE"];
     const hash = hashName(asked, QUESTION_AT, this.#questionEnd - TYPE_AND_CLASS.length);
-    // Owner, as a pointer or spelled out, type, class, TTL, length; then 10.x.y.z, the low 24 bits of the hash.
-    const owner = start + this.#questionEnd;
-    const ownerOctets = (octets[owner]! & 0xc0) === 0xc0 ? 2 : this.#questionEnd - QUESTION_AT - TYPE_AND_CLASS.length;
-    const rdata = owner + ownerOctets + 10;
+    // 10.x.y.z, the low 24 bits of the hash.
+    const rdata = this.#rdataAt(octets, start);
     if (rdata + 4 > start + length || octets[start + 7] !== 1) return OUTCOME["wrong answer"];
     const same =
       octets[rdata] === 10 &&
@@ -65,9 +64,17 @@ export class Questions {
     return same ? OUTCOME.answered : OUTCOME["wrong answer"];
   }
 
-  /** INFO-CODE of the Extended DNS Error in a response without records but an OPT; NO_EDE if there is none. */
+  /** The RDATA of the record behind the question: owner, as a pointer or spelled out, type, class, TTL and length. */
+  #rdataAt(octets: Uint8Array, start: number): number {
+    const owner = start + this.#questionEnd;
+    const ownerOctets = (octets[owner]! & 0xc0) === 0xc0 ? 2 : this.#questionEnd - QUESTION_AT - TYPE_AND_CLASS.length;
+    return owner + ownerOctets + 10;
+  }
+
+  /** INFO-CODE of the Extended DNS Error in a response with an address, or without records, and an OPT; NO_EDE if none. */
   edeOf(octets: Uint8Array, start: number, length: number): number {
-    let at = start + this.#questionEnd + OPT.length;
+    const behind = octets[start + 7] === 0 ? start + this.#questionEnd : this.#rdataAt(octets, start) + ADDRESS_OCTETS;
+    let at = behind + OPT.length;
     const end = start + length;
     while (at + 6 <= end) {
       const option = (octets[at]! << 8) | octets[at + 1]!;

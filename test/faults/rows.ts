@@ -2,6 +2,7 @@
 
 import type { Pace } from "./pace.ts";
 import * as answers from "./rows-answers.ts";
+import * as cache from "./rows-cache.ts";
 import * as connections from "./rows-connections.ts";
 import * as lost from "./rows-lost-upstreams.ts";
 import type { Scenario } from "./scenario.ts";
@@ -11,6 +12,8 @@ export function rowsAt(pace: Pace): Scenario[] {
     lost.oneKilled,
     lost.oneBlackholed,
     lost.bothDown,
+    cache.bothRefuse,
+    cache.bothSilent,
     lost.bothBack,
     connections.closedAfterEachAnswer,
     connections.closedEverySecond,
@@ -30,6 +33,7 @@ export function rowsAt(pace: Pace): Scenario[] {
     answers.oneServfails,
     answers.allServfail,
     lost.lossyPath,
+    cache.subdomainFlood,
     connections.suspended,
     lost.addressReplaced,
   ].map((row) => row(pace));

@@ -8,7 +8,7 @@ import { linesOf } from "../support/lines.ts";
 import { spawnTied } from "../support/tied-children.ts";
 import { bun } from "../support/toolchain.ts";
 import type { LoadPlan, Segment } from "./load.ts";
-import type { Records } from "./records.ts";
+import type { Records, Selection } from "./records.ts";
 import { RESOLVER_PORT, type Resolver, type ResolverName, startResolver } from "./resolvers.ts";
 import { type Impairment, makeRig, type Rig, type UpstreamCounters, type UpstreamSpec } from "./rig.ts";
 
@@ -54,6 +54,8 @@ export interface Scenario {
   readonly upstreams: readonly UpstreamSpec[];
   readonly impairment?: Impairment;
   readonly load: readonly Segment[];
+  /** Which queries the table's numbers are of, where nobody could answer the others; default all. */
+  readonly counted?: Selection;
   readonly events?: readonly FaultEvent[];
   /** What is against the criterion; nothing if it is met. */
   readonly judge: (outcome: Outcome) => readonly string[];

@@ -189,6 +189,16 @@ test("RCODE, Extended DNS Error, keepalive, AD", async () => {
   expect((await dot.ask("a.test", 1, { edns: false })).counts).toEqual([1, 0, 0, 0]);
 });
 
+test("the TTL of every record", async () => {
+  await connected({ ttlSeconds: 7 });
+  for (const asked of ["a.test", "nx.test"]) {
+    const { message } = await dot.ask(asked, 1, { edns: false });
+    // An address or an SOA of 22 octets, each behind its TTL and length.
+    const ttlAt = message.length - (asked === "a.test" ? 4 : 22) - 6;
+    expect(hex(message.subarray(ttlAt, ttlAt + 4))).toBe("00000007");
+  }
+});
+
 test("silence, close and reset after so many answers", async () => {
   await connected({ silentAfter: 3, closeIdleMs: 100 });
   expect(await burst(5)).toEqual([0, 1, 2]);
