@@ -33,7 +33,7 @@ function fastest(): Choice {
   let explored = 0;
   return (candidates) => {
     if (++asked % EXPLORE_EVERY === 0) return candidates[++explored % candidates.length]!;
-    return least(candidates, (server) => server.times.meanMs * (server.ready ? 1 : UNCONNECTED));
+    return least(candidates, (server) => server.times.meanMs * (server.ready ? 1 : UNCONNECTED) + server.stalledMs);
   };
 }
 

@@ -111,6 +111,20 @@ export class ConnectionPool {
     return this.#connections.some((one) => one.ready);
   }
 
+  /** Whether any connection has to be watched, as it owes an answer. */
+  get answerDue(): boolean {
+    return this.#connections.some((one) => one.answerDue);
+  }
+
+  /** How long no answer has come on the best connection, though some are due, in milliseconds. */
+  stalledForMs(nowMs: number): number {
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const one of this.#connections) {
+      if (one.ready && one.accepts) leastMs = Math.min(leastMs, one.stalledForMs(nowMs));
+    }
+    return leastMs === Number.POSITIVE_INFINITY ? 0 : leastMs;
+  }
+
   get mayDial(): boolean {
     if (this.book.isEmpty || this.#connections.length >= this.#lifespan.maxConnections) return false;
     const dialling = this.#connections.filter((one) => one.dialling).length;

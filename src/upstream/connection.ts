@@ -19,7 +19,7 @@ import { checkOutcome, describeFailure, isNetworkFailure } from "./authenticatio
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
 import { answers } from "./matching.ts";
-import { MessageLag } from "./message-lag.ts";
+import { Progress } from "./progress.ts";
 
 /** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
 export interface ConnectionLimits {
@@ -70,11 +70,11 @@ export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
   readonly #ids: IdTable;
   readonly #frames = new FrameReader();
-  readonly #lag = new MessageLag(this.#frames);
+  readonly #progress = new Progress(this.#frames);
   readonly #layout = new ResponseLayout();
   readonly #stream: ByteStream;
   #state: "dialling" | "ready" | "retiring" | "closed" = "dialling";
-  /** Queries of this turn, or of the time before the handshake was done: room[0, roomOctets) is to be written. */
+  /** Queries of this turn: room[0, roomOctets) is to be written. */
   #room = NO_ROOM;
   #roomOctets = 0;
   #lastWriteOctets = 0;
@@ -84,8 +84,6 @@ export class DotConnection implements Carrier {
   #cancelDial: () => void;
   #cancelIdle: (() => void) | undefined;
   #idleSinceMs: number;
-  /** Since when an answer is due: the first query after all were answered, or the last octets while some are not. */
-  #dueSinceMs = 0;
   #sent = 0;
   /** When the server had proved who it is: what was waiting for that is not counted as its answer's time. */
   #readyMs = 0;
@@ -137,7 +135,7 @@ export class DotConnection implements Carrier {
     if (this.#state !== "dialling" && this.#state !== "ready") return false;
     if (this.#sent >= this.#parts.maxQueries) return false;
     // What is asked now would wait behind the message that does not come.
-    if (this.#frames.midFrame && this.#lag.isOver(STEER_MS, this.#parts.clock.nowMs())) return false;
+    if (this.#frames.midFrame && this.#progress.tricklesFor(STEER_MS, this.#parts.clock.nowMs())) return false;
     const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
     return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#roomOctets < maxUnsentOctets;
   }
@@ -154,31 +152,39 @@ export class DotConnection implements Carrier {
 
   /** How long answers have been due and nothing at all was heard; 0 while none is due. Sends do not shorten it. */
   silentForMs(nowMs: number): number {
-    return this.#state === "dialling" || this.#ids.inFlight === 0 ? 0 : nowMs - this.#dueSinceMs;
+    return this.#state === "dialling" ? 0 : this.#progress.silentForMs(nowMs);
+  }
+
+  /** How long answers have been due and none came whole, so that a new query would wait too; 0 while none is due. */
+  stalledForMs(nowMs: number): number {
+    return this.#state === "dialling" ? 0 : this.#progress.stalledForMs(nowMs);
+  }
+
+  /** Whether it owes an answer, if only to a query given up: it has to be watched. */
+  get answerDue(): boolean {
+    return this.#progress.answerDue;
   }
 
   /** Whether a message comes so slowly that all others should not wait for it any longer. */
   isTrickling(nowMs: number): boolean {
-    return this.#lag.isOver(TRICKLE_MS, nowMs);
+    return this.#progress.tricklesFor(TRICKLE_MS, nowMs);
   }
 
   /** Takes the exchange; only when `accepts`. */
   send(exchange: Exchange): void {
-    if (this.#ids.inFlight === 0) this.#dueSinceMs = exchange.sentMs;
+    this.#progress.asked(exchange.sentMs);
     this.#sent++;
-    const id = this.#ids.take(exchange);
+    exchange.upstreamId = this.#ids.take(exchange);
     exchange.carrier = this;
-    exchange.upstreamId = id;
     this.#stopIdling();
-    this.#reserve();
-    this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, id, exchange.query);
-    this.#scheduleFlush();
+    if (this.#state !== "dialling") this.#queue(exchange);
   }
 
-  /** Forgets the exchange; its late answer will be dropped. */
+  /** Forgets the exchange: it is not written if it was not yet, else its late answer will be dropped. */
   cancel(exchange: Exchange): void {
     exchange.carrier = undefined;
-    this.#ids.quarantine(exchange.upstreamId);
+    if (this.#state === "dialling") this.#ids.release(exchange.upstreamId);
+    else this.#ids.quarantine(exchange.upstreamId);
     this.#afterSettling();
   }
 
@@ -196,6 +202,13 @@ export class DotConnection implements Carrier {
     this.#fail(error);
   }
 
+  /** Puts the query into this turn's write. */
+  #queue({ upstreamId, query }: Exchange): void {
+    this.#reserve();
+    this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, upstreamId, query);
+    this.#scheduleFlush();
+  }
+
   /** Makes room for one more query in this turn's write. */
   #reserve(): void {
     const wanted = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
@@ -206,7 +219,7 @@ export class DotConnection implements Carrier {
   }
 
   #scheduleFlush(): void {
-    if (this.#flushDue || this.#state === "dialling") return;
+    if (this.#flushDue) return;
     this.#flushDue = true;
     this.#parts.clock.endOfTurn(this.#flush);
   }
@@ -232,8 +245,10 @@ export class DotConnection implements Carrier {
     }
     this.#cancelDial();
     this.#state = "ready";
-    this.#heard();
-    this.#readyMs = this.lastHeardMs;
+    this.#readyMs = this.#parts.clock.nowMs();
+    this.lastHeardMs = this.#readyMs;
+    this.#progress.heard(this.#readyMs, 1, false, this.#ids.inFlight > 0);
+    for (const exchange of this.#ids.waiting()) this.#queue(exchange);
     this.#parts.owner.onReady(this, outcome);
     this.#flush();
     this.#afterSettling();
@@ -241,17 +256,13 @@ export class DotConnection implements Carrier {
 
   #onOctets(octets: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.#heard();
+    this.lastHeardMs = this.#parts.clock.nowMs();
     const framesBefore = this.#framesSeen;
     const wasMidFrame = this.#frames.midFrame;
     this.#frames.push(octets, this.#onFrame);
-    this.#lag.read(this.lastHeardMs, !wasMidFrame || this.#framesSeen > framesBefore);
+    const messages = this.#framesSeen - framesBefore;
+    this.#progress.heard(this.lastHeardMs, messages, wasMidFrame, this.#ids.inFlight > 0);
     this.#afterSettling();
-  }
-
-  #heard(): void {
-    this.lastHeardMs = this.#parts.clock.nowMs();
-    this.#dueSinceMs = this.lastHeardMs;
   }
 
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {

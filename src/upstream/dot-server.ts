@@ -40,6 +40,9 @@ export interface ServerOwner {
 /** A server that answered so recently is not failing because one connection ended before it answered. */
 const LATELY_MS = 1000;
 
+/** Answers that come together later than this are held up, however quick the server: below, it may be this host's doing. */
+const LEAST_STALL_MS = 20;
+
 export class DotServer implements ConnectionOwner, Carrier {
   readonly identity: UpstreamAddress;
   readonly counters: UpstreamCounters;
@@ -74,6 +77,20 @@ export class DotServer implements ConnectionOwner, Carrier {
   /** Whether a query given now would be sent now. */
   get ready(): boolean {
     return this.#pool.isFree;
+  }
+
+  /**
+   * How long its answers have been held up, if for longer than is usual: a new query would wait behind them, for as
+   * long again, for all that is known. In milliseconds, 0 if they are not.
+   */
+  get stalledMs(): number {
+    const stalledMs = this.#pool.stalledForMs(this.#parts.clock.nowMs());
+    return stalledMs > Math.max(LEAST_STALL_MS, this.times.p95Ms) ? stalledMs : 0;
+  }
+
+  /** Whether a connection has to be watched. */
+  get answerDue(): boolean {
+    return this.#pool.answerDue;
   }
 
   get inFlight(): number {
@@ -223,7 +240,9 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
-  #onEnded(connection: DotConnection, error: UpstreamError, unanswered: readonly Exchange[]): void {
+  #onEnded(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void {
+    // Some servers answer in order: what has waited longest may be what all others wait for, so it is sent again last.
+    if (error.code === "timeout") unanswered.sort((a, b) => b.sentMs - a.sentMs);
     const lately = this.#parts.clock.nowMs() - this.#answeredMs < LATELY_MS;
     const worked = connection.answered > 0 || error.code === "timeout" || lately;
     if (!worked && unanswered.length > 0) this.#markFailed(error);

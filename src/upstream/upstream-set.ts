@@ -204,7 +204,8 @@ export class UpstreamSet implements ServerOwner {
     this.#clock.after(SWEEP_MS, () => {
       this.#sweepDue = false;
       this.#sweep(this.#clock.nowMs());
-      if (this.#inFlight.size > 0) this.#scheduleSweep();
+      // A connection that owes an answer is watched until it gives one, or fell silent: the next query may go there.
+      if (this.#inFlight.size > 0 || this.servers.some((server) => server.answerDue)) this.#scheduleSweep();
     });
   }
 

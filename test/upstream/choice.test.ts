@@ -13,6 +13,7 @@ interface Candidate {
   readonly identity: { readonly text: string };
   readonly times: ResponseTimes;
   inFlight: number;
+  stalledMs: number;
 }
 
 const candidates = (many: number): Candidate[] =>
@@ -20,6 +21,7 @@ const candidates = (many: number): Candidate[] =>
     identity: { text: `10.0.0.${i + 1}` },
     times: new ResponseTimes(),
     inFlight: 0,
+    stalledMs: 0,
   }));
 
 const chooser = (strategy: (typeof strategies)[number]) => {
