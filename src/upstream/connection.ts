@@ -14,11 +14,11 @@ import { readUint16 } from "../wire/octets.ts";
 import { keepaliveMsOf } from "../wire/options.ts";
 import { HEADER_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
-import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-query.ts";
 import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
 import { answers } from "./matching.ts";
+import { OutgoingQueries } from "./outgoing.ts";
 import { Progress } from "./progress.ts";
 
 /** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
@@ -59,9 +59,7 @@ export interface ConnectionParts {
   readonly dial: (onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => ByteStream;
 }
 
-/** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
-const FIRST_ROOM_OCTETS = 1024;
-const NO_ROOM = new Uint8Array(0);
+/** A message that comes so slowly for so long is given up, with the connection. */
 const TRICKLE_MS = 70;
 /** New queries go elsewhere sooner than those in flight are given up. */
 const STEER_MS = 20;
@@ -74,10 +72,7 @@ export class DotConnection implements Carrier {
   readonly #layout = new ResponseLayout();
   readonly #stream: ByteStream;
   #state: "dialling" | "ready" | "retiring" | "closed" = "dialling";
-  /** Queries of this turn: room[0, roomOctets) is to be written. */
-  #room = NO_ROOM;
-  #roomOctets = 0;
-  #lastWriteOctets = 0;
+  readonly #outgoing = new OutgoingQueries();
   #flushDue = false;
   #unsolicited = 0;
   #framesSeen = 0;
@@ -137,7 +132,7 @@ export class DotConnection implements Carrier {
     // What is asked now would wait behind the message that does not come.
     if (this.#frames.midFrame && this.#progress.tricklesFor(STEER_MS, this.#parts.clock.nowMs())) return false;
     const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
-    return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#roomOctets < maxUnsentOctets;
+    return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#outgoing.octets < maxUnsentOctets;
   }
 
   /** Queries in flight as a share of what it can carry at once. */
@@ -204,18 +199,8 @@ export class DotConnection implements Carrier {
 
   /** Puts the query into this turn's write. */
   #queue({ upstreamId, query }: Exchange): void {
-    this.#reserve();
-    this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, upstreamId, query);
+    this.#outgoing.add(upstreamId, query);
     this.#scheduleFlush();
-  }
-
-  /** Makes room for one more query in this turn's write. */
-  #reserve(): void {
-    const wanted = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
-    if (this.#room.length >= wanted) return;
-    const larger = new Uint8Array(Math.max(wanted, this.#room.length * 2, this.#lastWriteOctets, FIRST_ROOM_OCTETS));
-    larger.set(this.#room.subarray(0, this.#roomOctets));
-    this.#room = larger;
   }
 
   #scheduleFlush(): void {
@@ -224,15 +209,10 @@ export class DotConnection implements Carrier {
     this.#parts.clock.endOfTurn(this.#flush);
   }
 
-  /** One TLS record, one write for all queries of the turn: the main reason why a query costs so little. */
   readonly #flush = (): void => {
     this.#flushDue = false;
-    if (this.#roomOctets === 0 || this.#state === "closed") return;
-    this.#lastWriteOctets = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
-    const written = this.#room.subarray(0, this.#roomOctets);
-    this.#room = NO_ROOM; // the stream owns it now
-    this.#roomOctets = 0;
-    this.#stream.write(written);
+    if (this.#outgoing.octets === 0 || this.#state === "closed") return;
+    this.#stream.write(this.#outgoing.take());
     this.#afterSettling(); // all of it may have been given up before it was written
   };
 
@@ -307,7 +287,7 @@ export class DotConnection implements Carrier {
 
   /** Nothing in flight: a retiring connection ends, a ready one ends after a while (idle ones die unnoticed). */
   #afterSettling(): void {
-    if (this.#ids.inFlight > 0 || this.#roomOctets > 0) return;
+    if (this.#ids.inFlight > 0 || this.#outgoing.octets > 0) return;
     if (this.#cancelIdle === undefined) this.#idleSinceMs = this.#parts.clock.nowMs();
     if (this.#state === "retiring") this.#fail(new UpstreamError("closed", "closed by fdns"));
     else if (this.#state === "ready" && this.#sent >= this.#parts.maxQueries) this.retire();
@@ -349,8 +329,7 @@ export class DotConnection implements Carrier {
     this.#state = "closed";
     this.#cancelDial();
     this.#stopIdling();
-    this.#room = NO_ROOM;
-    this.#roomOctets = 0;
+    this.#outgoing.drop();
     const unanswered = this.#ids.drain();
     for (const exchange of unanswered) exchange.carrier = undefined;
     this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);

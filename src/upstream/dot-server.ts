@@ -105,7 +105,7 @@ export class DotServer implements ConnectionOwner, Carrier {
       connections: this.#pool.size,
       breakers: book.families.map((family) => ({
         family,
-        state: this.healthy && book.failing(family) ? "open" : this.#health.state,
+        state: this.healthy ? book.stateOf(family) : this.#health.state,
       })),
       answerMs: this.times.meanMs || undefined,
       idleHorizonMs: this.#pool.idleHorizonMs,
@@ -124,6 +124,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   probeIfDue(): void {
     // One at a time: a failure may have been noted elsewhere while it is still on its way.
     if (this.#probe.carrier === undefined && this.#health.takeProbe()) this.send(this.#probe);
+    this.#pool.probeFamilyIfDue();
   }
 
   /** Takes the exchange; the owner hears what becomes of it, possibly before this returns. */
@@ -195,6 +196,7 @@ export class DotServer implements ConnectionOwner, Carrier {
    */
   renew(): void {
     this.#health.retryNow();
+    this.#pool.book.forgive();
     this.#pool.retireAll();
   }
 
@@ -259,8 +261,8 @@ export class DotServer implements ConnectionOwner, Carrier {
       for (const exchange of unanswered) this.#interrupted(exchange, error);
       return;
     }
-    // A host name may have moved: it is looked up again.
-    if (this.identity.hostName !== undefined) this.#pool.book.replace([]);
+    // A host name may have moved: it is looked up again, and what is known of it kept until then.
+    if (this.identity.hostName !== undefined) this.#lookUpAddresses();
     this.#markFailed(error);
     for (const exchange of unanswered) this.#failed(exchange, error);
     this.#failWaiting(error);
@@ -272,14 +274,16 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#parts.lookUp(this.identity.hostName!, (found) => {
       this.#lookingUp = false;
       if (this.#closed && this.#waiting.size === 0) return;
+      const { book } = this.#pool;
       if (found instanceof UpstreamError) {
+        if (!book.isEmpty) return;
         this.#markFailed(found);
         this.#failWaiting(found);
         return;
       }
-      this.#pool.book.replace(found);
-      if (this.#waiting.size === 0) this.warm();
-      else this.#serveWaiting();
+      book.replace(found);
+      if (this.#waiting.size > 0) this.#serveWaiting();
+      else if (this.healthy) this.warm();
     });
   }
 

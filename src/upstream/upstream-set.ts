@@ -174,6 +174,11 @@ export class UpstreamSet implements ServerOwner {
     first.attemptEndsMs = Math.min(first.deadlineMs, this.#clock.nowMs() + this.#attemptMs(server));
   }
 
+  /** Each name has its operator, and no other hears of it while that one can be asked. */
+  get #keepsToOne(): boolean {
+    return this.#limits.strategy === "sticky";
+  }
+
   #attemptMs(server: DotServer): number {
     const { minAttemptMs, attemptMs } = this.#limits;
     const { p95Ms } = server.times;
@@ -182,7 +187,7 @@ export class UpstreamSet implements ServerOwner {
 
   /** SERVFAIL and REFUSED are worth one more server, unless they say that the name or a policy is to blame. */
   #isWorthAnother(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
-    if (!isServersError(layout.rcode) || exchange.secondOpinion) return false;
+    if (!isServersError(layout.rcode) || exchange.secondOpinion || this.#keepsToOne) return false;
     if (isFinalError(octets, start, layout)) return false;
     return exchange.hedge?.carrier !== undefined || this.#healthyUntried(exchange).length > 0;
   }
@@ -243,8 +248,7 @@ export class UpstreamSet implements ServerOwner {
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {
     const server = exchange.server as DotServer;
-    // Each name has its operator then, and no other hears of it while that one can be asked.
-    if (this.#limits.strategy === "sticky" || exchange.carrier === undefined || server.times.p95Ms === 0) return;
+    if (this.#keepsToOne || exchange.carrier === undefined || server.times.p95Ms === 0) return;
     if (nowMs - exchange.sentMs < Math.max(LEAST_HEDGE_MS, server.times.p95Ms)) return;
     const others = this.#healthyUntried(exchange);
     if (others.length === 0 || !this.#budget.spend()) return;
