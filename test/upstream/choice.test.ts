@@ -175,7 +175,9 @@ describe("sticky", () => {
     ["www.example.co.uk", "example.co.uk"],
     ["www.example.com.au", "example.com.au"],
     ["www.example.de", "example.de"],
-    ["www.abc.de", "www.abc.de"], // a guess that is wrong: as if "abc.de" were a country's "com"
+    ["www.EXAMPLE.Co.Uk", "EXAMPLE.Co.Uk"],
+    ["www.abc.de", "abc.de"],
+    ["a.b.city.kawasaki.jp", "kawasaki.jp"], // a guess that is wrong: its sites share an operator
   ])("the registrable name of %p is %p", (whole, registrable) => {
     const wire = name(whole);
     const start = registrableStart(Uint8Array.from([...wire, 0, 1, 0, 1]), wire.length);
