@@ -9,10 +9,11 @@ import type { ResponseLayout } from "../wire/response.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
 import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
-import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
+import { type Exchange, UpstreamError } from "./exchange.ts";
 import { Health, type HealthLimits } from "./health.ts";
 import { Probe } from "./probe.ts";
 import { ResponseTimes } from "./response-times.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** Finds the addresses of a host name; calls back once, with at least one address or an error. */
 export type LookUp = (hostName: string, done: (found: readonly string[] | UpstreamError) => void) => void;
@@ -43,7 +44,7 @@ const LATELY_MS = 1000;
 /** Answers that come together later than this are held up, however quick the server: below, it may be this host's doing. */
 const LEAST_STALL_MS = 20;
 
-export class DotServer implements ConnectionOwner, Carrier {
+export class DotServer implements ConnectionOwner {
   readonly identity: UpstreamAddress;
   readonly counters: UpstreamCounters;
   readonly times = new ResponseTimes();
@@ -51,8 +52,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   readonly #owner: ServerOwner;
   readonly #health: Health;
   readonly #pool: ConnectionPool;
-  /** Waiting for the addresses of the host name, or for room on a connection, in the order they came. */
-  readonly #waiting = new Set<Exchange>();
+  readonly #waiting = new WaitingLine();
   readonly #probe = new Probe();
   /** When it last answered anything, about. */
   #answeredMs = Number.NEGATIVE_INFINITY;
@@ -144,7 +144,6 @@ export class DotServer implements ConnectionOwner, Carrier {
     } else if (this.#pool.mayDial) {
       this.#give(this.#pool.dial(), exchange);
     } else if (this.#waiting.size < this.#parts.limits.maxWaiting) {
-      exchange.carrier = this;
       this.#waiting.add(exchange);
       if (this.#pool.book.isEmpty) this.#lookUpAddresses();
     } else {
@@ -156,11 +155,6 @@ export class DotServer implements ConnectionOwner, Carrier {
     if (connection.answered > 0) this.counters.add(COUNTER.REUSES);
     connection.send(exchange);
     this.#pool.relieve(connection);
-  }
-
-  cancel(exchange: Exchange): void {
-    exchange.carrier = undefined;
-    this.#waiting.delete(exchange);
   }
 
   /** Ends connections on which answers have been due for too long while nothing at all was heard. */
@@ -289,21 +283,12 @@ export class DotServer implements ConnectionOwner, Carrier {
 
   /** Gives those who wait to connections, as far as there is room. */
   #serveWaiting(): void {
-    for (const exchange of this.#waiting) {
-      if (this.#pool.choose() === undefined && !this.#pool.mayDial) return;
-      // Choosing may have ended an idle connection, and that served who waits already.
-      if (!this.#waiting.has(exchange)) continue;
-      this.cancel(exchange);
-      this.#place(exchange);
-    }
+    const hasRoom = (): boolean => this.#pool.choose() !== undefined || this.#pool.mayDial;
+    this.#waiting.serve(hasRoom, (exchange) => this.#place(exchange));
   }
 
   #failWaiting(error: UpstreamError): void {
-    for (const exchange of [...this.#waiting]) {
-      if (!this.#waiting.has(exchange)) continue;
-      this.cancel(exchange);
-      this.#failed(exchange, error);
-    }
+    this.#waiting.drain((exchange) => this.#failed(exchange, error));
   }
 
   #failed(exchange: Exchange, error: UpstreamError): void {
