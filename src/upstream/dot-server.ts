@@ -43,6 +43,8 @@ const LATELY_MS = 1000;
 
 /** Answers that come together later than this are held up, however quick the server: below, it may be this host's doing. */
 const LEAST_STALL_MS = 20;
+/** ...in units of the mean, which follows quickly; the 95th percentile of a server that is rarely asked is long out of date. */
+const STALL_MEANS = 2;
 
 export class DotServer implements ConnectionOwner {
   readonly identity: UpstreamAddress;
@@ -85,7 +87,7 @@ export class DotServer implements ConnectionOwner {
    */
   get stalledMs(): number {
     const stalledMs = this.#pool.stalledForMs(this.#parts.clock.nowMs());
-    return stalledMs > Math.max(LEAST_STALL_MS, this.times.p95Ms) ? stalledMs : 0;
+    return stalledMs > Math.max(LEAST_STALL_MS, STALL_MEANS * this.times.meanMs) ? stalledMs : 0;
   }
 
   /** Whether a connection has to be watched. */

@@ -123,15 +123,16 @@ export class UpstreamSet implements ServerOwner {
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
     const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
-    const isOnItsWay = first.carrier !== undefined || first.hedge !== undefined;
+    const { carrier, hedge } = first;
     // A connection that died says little of its server, so that one may be asked once more.
-    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
+    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).some((one) => one.stalledMs === 0);
     if (elsewhere || first.resends >= this.#limits.maxResends) {
-      if (!isOnItsWay) this.#tryNext(first, error);
+      if (carrier === undefined && hedge === undefined) this.#tryNext(first, error);
       return;
     }
     first.resends++;
-    if (isOnItsWay) {
+    // Still on its way, unless that server's answers are held up as well.
+    if (carrier !== undefined || (hedge !== undefined && (hedge.server as DotServer).stalledMs === 0)) {
       const at = first.triedServers.indexOf(server);
       if (at >= 0) first.triedServers.splice(at, 1);
       return;

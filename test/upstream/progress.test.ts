@@ -122,6 +122,19 @@ describe("an upstream whose answers are held up", () => {
     expect(first.queries.length - before).toBeLessThan(3);
   });
 
+  test("as are those of the other: what a dead connection carried is sent again on a new one of the same upstream", () => {
+    const scene = twoMeasured();
+    const { times } = scene.set.servers[1]!;
+    times.p95Ms = 400; // out of date, as it is rarely asked: its silence is noticed later
+    const asked = [...askFor(scene, 3, undefined), ...scene.ask("x")];
+    scene.clock.advance(560);
+    expect(scene.dial(0).stream.destroyed).toBe(true);
+    expect(scene.dial(1).stream.destroyed).toBe(false);
+    expect(scene.hosts.slice(2)).toEqual(["10.0.0.1"]);
+    scene.dial(2).secure().answerAll();
+    expect(told(asked)).toEqual(asked.map(() => "answer 0"));
+  });
+
   test("is as good as before with its next answer", () => {
     const scene = twoMeasured();
     const [first, second] = scene.network.dials as [FakeDial, FakeDial];
