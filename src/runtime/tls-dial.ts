@@ -7,6 +7,7 @@
  */
 
 import * as tls from "node:tls";
+import { hasRoute } from "./routes.ts";
 import {
   type ByteStream,
   type PeerLeaf,
@@ -56,7 +57,7 @@ export function dialTls(options: TlsDialOptions): ByteStream {
     },
   });
   const stream = new NodeStream(socket);
-  stream.handle(isDeno ? tellingApart(options.handler) : options.handler);
+  stream.handle(isDeno ? tellingApart(options.handler) : tellingNoRoute(options));
   if (options.onConnect !== undefined) socket.once("connect", options.onConnect);
   socket.on("session", (session: Uint8Array) => options.onSession(session));
   socket.on("secureConnect", () => {
@@ -134,6 +135,19 @@ function tellingApart(handler: StreamHandler): StreamHandler {
     onClose: (cause) => {
       const ambiguous = codeOf(cause) === AMBIGUOUS;
       handler.onClose(ambiguous ? Object.assign(new Error(cause!.message, { cause }), { code: UNVERIFIED }) : cause);
+    },
+  };
+}
+
+/** Bun says "refused" of an address that nobody could be asked at, as this host has no route to it (seen up to 1.4.5). */
+function tellingNoRoute({ address, handler }: TlsDialOptions): StreamHandler {
+  return {
+    onOctets: (octets) => handler.onOctets(octets),
+    onEnd: () => handler.onEnd(),
+    onDrain: () => handler.onDrain(),
+    onClose: (cause) => {
+      const isLost = codeOf(cause) === "ECONNREFUSED" && !hasRoute(address.host);
+      handler.onClose(isLost ? Object.assign(new Error("no route", { cause }), { code: "ENETUNREACH" }) : cause);
     },
   };
 }

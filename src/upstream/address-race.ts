@@ -5,85 +5,13 @@
  */
 
 import type { ByteStream, Clock, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
+import type { AddressBook } from "./address-book.ts";
 import { isNetworkFailure } from "./authentication.ts";
 
 /** RFC 8305, 5: the Connection Attempt Delay, 250 ms. */
 const ATTEMPT_DELAY_MS = 250;
 
 export type DialAddress = (host: string, onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => ByteStream;
-
-/** The addresses of one server, in the order in which they should be tried. */
-export class AddressBook {
-  #hosts: readonly string[];
-  readonly #failedAtMs = new Map<string, number>();
-  #last: string | undefined;
-
-  constructor(hosts: readonly string[]) {
-    this.#hosts = hosts;
-  }
-
-  get isEmpty(): boolean {
-    return this.#hosts.length === 0;
-  }
-
-  get families(): (4 | 6)[] {
-    return [...new Set(this.#hosts.map(familyOf))];
-  }
-
-  /** Whether every address of the family failed since it last worked: then it is tried after the other one. */
-  failing(family: 4 | 6): boolean {
-    return this.#hosts.every((host) => familyOf(host) !== family || this.#failedAtMs.has(host));
-  }
-
-  /** The one that worked last. */
-  get last(): string | undefined {
-    return this.#last;
-  }
-
-  replace(hosts: readonly string[]): void {
-    this.#hosts = hosts;
-    this.#failedAtMs.clear();
-  }
-
-  /**
-   * What worked last first, then its family; what failed last of all, the oldest failure first. Families alternate
-   * otherwise (RFC 8305, 4), as given.
-   */
-  ordered(): string[] {
-    const rank = (host: string): number => {
-      const failedAtMs = this.#failedAtMs.get(host);
-      if (failedAtMs !== undefined) return 2 + failedAtMs;
-      return host === this.#last ? 0 : 1;
-    };
-    return alternating(this.#hosts, this.#last?.includes(":")).sort((a, b) => rank(a) - rank(b));
-  }
-
-  worked(host: string): void {
-    this.#last = host;
-    this.#failedAtMs.delete(host);
-  }
-
-  failed(host: string, nowMs: number): void {
-    this.#failedAtMs.set(host, nowMs);
-    if (this.#last === host) this.#last = undefined;
-  }
-}
-
-function familyOf(host: string): 4 | 6 {
-  return host.includes(":") ? 6 : 4;
-}
-
-/** IPv6 and IPv4 in turn, beginning with the family preferred, or that of the first. */
-function alternating(hosts: readonly string[], preferIpv6 = hosts[0]?.includes(":") ?? false): string[] {
-  const preferred = hosts.filter((host) => host.includes(":") === preferIpv6);
-  const others = hosts.filter((host) => host.includes(":") !== preferIpv6);
-  const mixed: string[] = [];
-  for (let i = 0; i < Math.max(preferred.length, others.length); i++) {
-    if (i < preferred.length) mixed.push(preferred[i]!);
-    if (i < others.length) mixed.push(others[i]!);
-  }
-  return mixed;
-}
 
 interface Runner {
   readonly host: string;
@@ -100,6 +28,7 @@ export class AddressRace implements ByteStream {
   readonly #waiting: string[];
   readonly #running = new Set<Runner>();
   #winner: ByteStream | undefined;
+  #host: string | undefined;
   #done = false;
   /** The most telling reason among those that failed. */
   #cause: Error | undefined;
@@ -119,6 +48,11 @@ export class AddressRace implements ByteStream {
     this.#handler = handler;
     this.#waiting = book.ordered();
     this.#startNext();
+  }
+
+  /** The address that won; undefined before. */
+  get host(): string | undefined {
+    return this.#host;
   }
 
   get unsentOctets(): number {
@@ -166,12 +100,14 @@ export class AddressRace implements ByteStream {
   #won(runner: Runner, outcome: TlsOutcome): void {
     if (this.#done || this.#winner !== undefined) return;
     this.#winner = runner.stream;
+    this.#host = runner.host;
     this.#cancelNext();
     this.#waiting.length = 0;
-    this.#running.delete(runner);
-    for (const { stream } of this.#running) stream?.destroy();
+    const others = [...this.#running];
     this.#running.clear();
-    this.#book.worked(runner.host);
+    for (const { stream } of others) if (stream !== runner.stream) stream?.destroy();
+    const beganBefore = others.slice(0, others.indexOf(runner)).map(({ host }) => host);
+    this.#book.worked(runner.host, beganBefore);
     this.#onSecure(outcome);
   }
 
@@ -182,7 +118,7 @@ export class AddressRace implements ByteStream {
     }
     this.#running.delete(runner);
     if (this.#done) return;
-    this.#book.failed(runner.host, this.#clock.nowMs());
+    this.#book.failed(runner.host);
     if (this.#cause === undefined || tellingness(cause) > tellingness(this.#cause)) this.#cause = cause;
     if (this.#waiting.length > 0) this.#startNext();
     else if (this.#running.size === 0) this.#handler.onClose(this.#cause);

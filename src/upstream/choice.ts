@@ -33,7 +33,7 @@ function fastest(): Choice {
   let explored = 0;
   return (candidates) => {
     if (++asked % EXPLORE_EVERY === 0) return candidates[++explored % candidates.length]!;
-    return least(candidates, (server) => server.times.meanMs * (server.ready ? 1 : UNCONNECTED));
+    return least(candidates, (server) => server.times.meanMs * (server.ready ? 1 : UNCONNECTED) + server.stalledMs);
   };
 }
 
@@ -61,18 +61,26 @@ function sticky(candidates: readonly DotServer[], query: Query): DotServer {
   });
 }
 
+/** Labels below a country's under which it registers everyone's names: those that many countries have. */
+const COUNTRYS: ReadonlySet<string> = new Set("ac co com edu go gob gov gv mil ne net nom or org".split(" "));
+
 /**
  * Where the registrable name begins in a wire name of `end` octets: its last two labels, or three where the last
  * but one is a country's "co", "com", "ac" and the like. A guess instead of the Public Suffix List: a wrong one only
- * means that some sites share an operator, or that one site has two.
+ * means that some sites share an operator.
  */
 export function registrableStart(name: Uint8Array, end: number): number {
   const starts: number[] = [];
   for (let at = 0; at < end && name[at] !== 0; at += 1 + name[at]!) starts.push(at);
   const [top, second] = [starts.at(-1), starts.at(-2)];
   if (top === undefined || second === undefined) return 0;
-  const isCountrys = name[top] === 2 && name[second]! <= 3;
+  const isCountrys = name[top] === 2 && COUNTRYS.has(label(name, second));
   return (isCountrys ? starts.at(-3) : undefined) ?? second;
+}
+
+/** The label at `at`, in lower case. */
+function label(name: Uint8Array, at: number): string {
+  return String.fromCharCode(...name.subarray(at + 1, at + 1 + name[at]!).map(fold));
 }
 
 function least(candidates: readonly DotServer[], cost: (server: DotServer, index: number) => number): DotServer {

@@ -5,8 +5,19 @@
 
 import type { UpstreamAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
-import type { ByteStream, Clock, PeerLeaf, Random, TlsDialOptions, TrustAnchors } from "../runtime/runtime.ts";
-import { AddressBook, AddressRace, type DialAddress } from "./address-race.ts";
+import type {
+  ByteStream,
+  Clock,
+  PeerLeaf,
+  Random,
+  StreamHandler,
+  TlsDialOptions,
+  TlsOutcome,
+  TrustAnchors,
+} from "../runtime/runtime.ts";
+import { AddressBook } from "./address-book.ts";
+import { probeAddress } from "./address-probe.ts";
+import { AddressRace, type DialAddress } from "./address-race.ts";
 import { ALPN_DOT, checkLeaf } from "./authentication.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
@@ -19,7 +30,7 @@ import { Lifespan } from "./lifespan.ts";
 export interface PoolLimits {
   readonly connection: ConnectionLimits;
   readonly idle: IdleLimits;
-  readonly health: Pick<HealthLimits, "redialMs">;
+  readonly health: HealthLimits;
   readonly maxConnections: number;
   /** How long a busy connection may be silent: at least, and at most (as before anything was measured). */
   readonly minSilenceMs: number;
@@ -58,9 +69,12 @@ export class ConnectionPool {
   #dialFailedMs = Number.NEGATIVE_INFINITY;
   /** When a connection that had become quiet was last asked a question of our own. */
   readonly #checkedMs = new WeakMap<DotConnection, number>();
+  /** Where each connection leads. */
+  readonly #races = new WeakMap<DotConnection, AddressRace>();
+  #endProbe = (): void => {};
 
   constructor(identity: UpstreamAddress, parts: PoolParts, counters: UpstreamCounters, owner: ConnectionOwner) {
-    this.book = new AddressBook(identity.addresses);
+    this.book = new AddressBook(identity.addresses, parts.clock, parts.random, parts.limits.health);
     this.#identity = identity;
     this.#parts = parts;
     this.#counters = counters;
@@ -111,6 +125,20 @@ export class ConnectionPool {
     return this.#connections.some((one) => one.ready);
   }
 
+  /** Whether any connection has to be watched, as it owes an answer. */
+  get answerDue(): boolean {
+    return this.#connections.some((one) => one.answerDue);
+  }
+
+  /** How long no answer has come on the best connection, though some are due, in milliseconds. */
+  stalledForMs(nowMs: number): number {
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const one of this.#connections) {
+      if (one.ready && one.accepts) leastMs = Math.min(leastMs, one.stalledForMs(nowMs));
+    }
+    return leastMs === Number.POSITIVE_INFINITY ? 0 : leastMs;
+  }
+
   get mayDial(): boolean {
     if (this.book.isEmpty || this.#connections.length >= this.#lifespan.maxConnections) return false;
     const dialling = this.#connections.filter((one) => one.dialling).length;
@@ -121,6 +149,7 @@ export class ConnectionPool {
   dial(): DotConnection {
     const { clock, random, limits } = this.#parts;
     this.#counters.add(COUNTER.DIALS);
+    let race!: AddressRace;
     const connection = new DotConnection({
       clock,
       random,
@@ -129,10 +158,31 @@ export class ConnectionPool {
       onUnsolicited: () => this.#counters.add(COUNTER.UNSOLICITED),
       maxQueries: this.#lifespan.maxQueries,
       retireAfterMs: () => this.#horizon.retireAfterMs,
-      dial: (onSecure, handler) => new AddressRace(clock, this.book, this.#dialAddress, onSecure, handler),
+      dial: (onSecure, handler) => {
+        race = new AddressRace(clock, this.book, this.#dialAddress, onSecure, handler);
+        return race;
+      },
     });
+    this.#races.set(connection, race);
     this.#connections.push(connection);
     return connection;
+  }
+
+  /** Finds out whether an address family that is passed over works again, once its back-off is over. */
+  probeFamilyIfDue(): void {
+    const host = this.book.takeProbe();
+    if (host === undefined) return;
+    const { clock, limits } = this.#parts;
+    this.#counters.add(COUNTER.DIALS);
+    this.#endProbe = probeAddress(host, this.#dialWithoutTicket, clock, limits.connection.dialMs, (outcome) => {
+      if (outcome === undefined) {
+        this.#counters.add(COUNTER.DIAL_FAILURES);
+        this.book.failed(host);
+      } else {
+        this.#counters.handshake(outcome.resumed);
+        this.book.recovered(host);
+      }
+    });
   }
 
   /** Makes the next connection ready when this one is nearly full. */
@@ -171,7 +221,8 @@ export class ConnectionPool {
       if (silentMs > allowedMs) {
         this.#counters.add(COUNTER.SILENT_CLOSES);
         this.#silences++;
-        if (this.book.last !== undefined) this.book.failed(this.book.last, nowMs);
+        const host = this.#races.get(connection)?.host;
+        if (host !== undefined) this.book.failed(host);
         const words = `nothing was heard for ${Math.round(allowedMs)} ms while answers were due`;
         const error = new UpstreamError("timeout", words);
         onSilent(error);
@@ -196,6 +247,7 @@ export class ConnectionPool {
   }
 
   abortAll(error: UpstreamError): void {
+    this.#endProbe();
     for (const connection of [...this.#connections]) connection.abort(error);
   }
 
@@ -227,9 +279,21 @@ export class ConnectionPool {
   }
 
   readonly #dialAddress: DialAddress = (host, onSecure, handler) => {
-    const { adn, port, spkiPins } = this.#identity;
     const session = this.#session;
     this.#session = undefined; // a ticket is used once (RFC 8446, C.4), and a bad one not twice
+    return this.#dialWith(session, host, onSecure, handler);
+  };
+
+  readonly #dialWithoutTicket: DialAddress = (host, onSecure, handler) =>
+    this.#dialWith(undefined, host, onSecure, handler);
+
+  #dialWith(
+    session: Uint8Array | undefined,
+    host: string,
+    onSecure: (outcome: TlsOutcome) => void,
+    handler: StreamHandler,
+  ): ByteStream {
+    const { adn, port, spkiPins } = this.#identity;
     let shown: PeerLeaf | undefined;
     return this.#parts.dialTls({
       address: { host, port },
@@ -251,7 +315,7 @@ export class ConnectionPool {
       },
       handler,
     });
-  };
+  }
 }
 
 /** A ready connection before one that is being made, then the one with more room. */

@@ -14,12 +14,12 @@ import { readUint16 } from "../wire/octets.ts";
 import { keepaliveMsOf } from "../wire/options.ts";
 import { HEADER_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
-import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-query.ts";
 import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
 import { answers } from "./matching.ts";
-import { MessageLag } from "./message-lag.ts";
+import { OutgoingQueries } from "./outgoing.ts";
+import { Progress } from "./progress.ts";
 
 /** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
 export interface ConnectionLimits {
@@ -59,9 +59,7 @@ export interface ConnectionParts {
   readonly dial: (onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => ByteStream;
 }
 
-/** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
-const FIRST_ROOM_OCTETS = 1024;
-const NO_ROOM = new Uint8Array(0);
+/** A message that comes so slowly for so long is given up, with the connection. */
 const TRICKLE_MS = 70;
 /** New queries go elsewhere sooner than those in flight are given up. */
 const STEER_MS = 20;
@@ -70,22 +68,17 @@ export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
   readonly #ids: IdTable;
   readonly #frames = new FrameReader();
-  readonly #lag = new MessageLag(this.#frames);
+  readonly #progress = new Progress(this.#frames);
   readonly #layout = new ResponseLayout();
   readonly #stream: ByteStream;
   #state: "dialling" | "ready" | "retiring" | "closed" = "dialling";
-  /** Queries of this turn, or of the time before the handshake was done: room[0, roomOctets) is to be written. */
-  #room = NO_ROOM;
-  #roomOctets = 0;
-  #lastWriteOctets = 0;
+  readonly #outgoing = new OutgoingQueries();
   #flushDue = false;
   #unsolicited = 0;
   #framesSeen = 0;
   #cancelDial: () => void;
   #cancelIdle: (() => void) | undefined;
   #idleSinceMs: number;
-  /** Since when an answer is due: the first query after all were answered, or the last octets while some are not. */
-  #dueSinceMs = 0;
   #sent = 0;
   /** When the server had proved who it is: what was waiting for that is not counted as its answer's time. */
   #readyMs = 0;
@@ -137,9 +130,9 @@ export class DotConnection implements Carrier {
     if (this.#state !== "dialling" && this.#state !== "ready") return false;
     if (this.#sent >= this.#parts.maxQueries) return false;
     // What is asked now would wait behind the message that does not come.
-    if (this.#frames.midFrame && this.#lag.isOver(STEER_MS, this.#parts.clock.nowMs())) return false;
+    if (this.#frames.midFrame && this.#progress.tricklesFor(STEER_MS, this.#parts.clock.nowMs())) return false;
     const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
-    return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#roomOctets < maxUnsentOctets;
+    return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#outgoing.octets < maxUnsentOctets;
   }
 
   /** Queries in flight as a share of what it can carry at once. */
@@ -154,31 +147,39 @@ export class DotConnection implements Carrier {
 
   /** How long answers have been due and nothing at all was heard; 0 while none is due. Sends do not shorten it. */
   silentForMs(nowMs: number): number {
-    return this.#state === "dialling" || this.#ids.inFlight === 0 ? 0 : nowMs - this.#dueSinceMs;
+    return this.#state === "dialling" ? 0 : this.#progress.silentForMs(nowMs);
+  }
+
+  /** How long answers have been due and none came whole, so that a new query would wait too; 0 while none is due. */
+  stalledForMs(nowMs: number): number {
+    return this.#state === "dialling" ? 0 : this.#progress.stalledForMs(nowMs);
+  }
+
+  /** Whether it owes an answer, if only to a query given up: it has to be watched. */
+  get answerDue(): boolean {
+    return this.#progress.answerDue;
   }
 
   /** Whether a message comes so slowly that all others should not wait for it any longer. */
   isTrickling(nowMs: number): boolean {
-    return this.#lag.isOver(TRICKLE_MS, nowMs);
+    return this.#progress.tricklesFor(TRICKLE_MS, nowMs);
   }
 
   /** Takes the exchange; only when `accepts`. */
   send(exchange: Exchange): void {
-    if (this.#ids.inFlight === 0) this.#dueSinceMs = exchange.sentMs;
+    this.#progress.asked(exchange.sentMs);
     this.#sent++;
-    const id = this.#ids.take(exchange);
+    exchange.upstreamId = this.#ids.take(exchange);
     exchange.carrier = this;
-    exchange.upstreamId = id;
     this.#stopIdling();
-    this.#reserve();
-    this.#roomOctets += writeUpstreamQuery(this.#room, this.#roomOctets, id, exchange.query);
-    this.#scheduleFlush();
+    if (this.#state !== "dialling") this.#queue(exchange);
   }
 
-  /** Forgets the exchange; its late answer will be dropped. */
+  /** Forgets the exchange: it is not written if it was not yet, else its late answer will be dropped. */
   cancel(exchange: Exchange): void {
     exchange.carrier = undefined;
-    this.#ids.quarantine(exchange.upstreamId);
+    if (this.#state === "dialling") this.#ids.release(exchange.upstreamId);
+    else this.#ids.quarantine(exchange.upstreamId);
     this.#afterSettling();
   }
 
@@ -196,30 +197,22 @@ export class DotConnection implements Carrier {
     this.#fail(error);
   }
 
-  /** Makes room for one more query in this turn's write. */
-  #reserve(): void {
-    const wanted = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
-    if (this.#room.length >= wanted) return;
-    const larger = new Uint8Array(Math.max(wanted, this.#room.length * 2, this.#lastWriteOctets, FIRST_ROOM_OCTETS));
-    larger.set(this.#room.subarray(0, this.#roomOctets));
-    this.#room = larger;
+  /** Puts the query into this turn's write. */
+  #queue({ upstreamId, query }: Exchange): void {
+    this.#outgoing.add(upstreamId, query);
+    this.#scheduleFlush();
   }
 
   #scheduleFlush(): void {
-    if (this.#flushDue || this.#state === "dialling") return;
+    if (this.#flushDue) return;
     this.#flushDue = true;
     this.#parts.clock.endOfTurn(this.#flush);
   }
 
-  /** One TLS record, one write for all queries of the turn: the main reason why a query costs so little. */
   readonly #flush = (): void => {
     this.#flushDue = false;
-    if (this.#roomOctets === 0 || this.#state === "closed") return;
-    this.#lastWriteOctets = this.#roomOctets + MAX_UPSTREAM_QUERY_OCTETS;
-    const written = this.#room.subarray(0, this.#roomOctets);
-    this.#room = NO_ROOM; // the stream owns it now
-    this.#roomOctets = 0;
-    this.#stream.write(written);
+    if (this.#outgoing.octets === 0 || this.#state === "closed") return;
+    this.#stream.write(this.#outgoing.take());
     this.#afterSettling(); // all of it may have been given up before it was written
   };
 
@@ -232,8 +225,10 @@ export class DotConnection implements Carrier {
     }
     this.#cancelDial();
     this.#state = "ready";
-    this.#heard();
-    this.#readyMs = this.lastHeardMs;
+    this.#readyMs = this.#parts.clock.nowMs();
+    this.lastHeardMs = this.#readyMs;
+    this.#progress.heard(this.#readyMs, 1, false, this.#ids.inFlight > 0);
+    for (const exchange of this.#ids.waiting()) this.#queue(exchange);
     this.#parts.owner.onReady(this, outcome);
     this.#flush();
     this.#afterSettling();
@@ -241,17 +236,13 @@ export class DotConnection implements Carrier {
 
   #onOctets(octets: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.#heard();
+    this.lastHeardMs = this.#parts.clock.nowMs();
     const framesBefore = this.#framesSeen;
     const wasMidFrame = this.#frames.midFrame;
     this.#frames.push(octets, this.#onFrame);
-    this.#lag.read(this.lastHeardMs, !wasMidFrame || this.#framesSeen > framesBefore);
+    const messages = this.#framesSeen - framesBefore;
+    this.#progress.heard(this.lastHeardMs, messages, wasMidFrame, this.#ids.inFlight > 0);
     this.#afterSettling();
-  }
-
-  #heard(): void {
-    this.lastHeardMs = this.#parts.clock.nowMs();
-    this.#dueSinceMs = this.lastHeardMs;
   }
 
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
@@ -296,7 +287,7 @@ export class DotConnection implements Carrier {
 
   /** Nothing in flight: a retiring connection ends, a ready one ends after a while (idle ones die unnoticed). */
   #afterSettling(): void {
-    if (this.#ids.inFlight > 0 || this.#roomOctets > 0) return;
+    if (this.#ids.inFlight > 0 || this.#outgoing.octets > 0) return;
     if (this.#cancelIdle === undefined) this.#idleSinceMs = this.#parts.clock.nowMs();
     if (this.#state === "retiring") this.#fail(new UpstreamError("closed", "closed by fdns"));
     else if (this.#state === "ready" && this.#sent >= this.#parts.maxQueries) this.retire();
@@ -338,8 +329,7 @@ export class DotConnection implements Carrier {
     this.#state = "closed";
     this.#cancelDial();
     this.#stopIdling();
-    this.#room = NO_ROOM;
-    this.#roomOctets = 0;
+    this.#outgoing.drop();
     const unanswered = this.#ids.drain();
     for (const exchange of unanswered) exchange.carrier = undefined;
     this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);

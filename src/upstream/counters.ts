@@ -7,6 +7,7 @@
 
 import { Figures } from "../observe/figures.ts";
 import { Histogram } from "../observe/histogram.ts";
+import type { BreakerState } from "./breaker.ts";
 import type { UpstreamErrorCode } from "./exchange.ts";
 
 /** What is counted, as places in the array. */
@@ -98,8 +99,7 @@ export class UpstreamCounters {
   }
 }
 
-/** closed: asked as usual; open: passed over; half-open: one query may find out. */
-export type BreakerState = "closed" | "open" | "half-open";
+export type { BreakerState };
 
 /** What an upstream is like now. */
 export interface UpstreamGauges {

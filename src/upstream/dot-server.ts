@@ -9,10 +9,11 @@ import type { ResponseLayout } from "../wire/response.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
 import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
-import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
+import { type Exchange, UpstreamError } from "./exchange.ts";
 import { Health, type HealthLimits } from "./health.ts";
 import { Probe } from "./probe.ts";
 import { ResponseTimes } from "./response-times.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** Finds the addresses of a host name; calls back once, with at least one address or an error. */
 export type LookUp = (hostName: string, done: (found: readonly string[] | UpstreamError) => void) => void;
@@ -40,7 +41,12 @@ export interface ServerOwner {
 /** A server that answered so recently is not failing because one connection ended before it answered. */
 const LATELY_MS = 1000;
 
-export class DotServer implements ConnectionOwner, Carrier {
+/** Answers that come together later than this are held up, however quick the server: below, it may be this host's doing. */
+const LEAST_STALL_MS = 20;
+/** ...in units of the mean, which follows quickly; the 95th percentile of a server that is rarely asked is long out of date. */
+const STALL_MEANS = 2;
+
+export class DotServer implements ConnectionOwner {
   readonly identity: UpstreamAddress;
   readonly counters: UpstreamCounters;
   readonly times = new ResponseTimes();
@@ -48,8 +54,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   readonly #owner: ServerOwner;
   readonly #health: Health;
   readonly #pool: ConnectionPool;
-  /** Waiting for the addresses of the host name, or for room on a connection, in the order they came. */
-  readonly #waiting = new Set<Exchange>();
+  readonly #waiting = new WaitingLine();
   readonly #probe = new Probe();
   /** When it last answered anything, about. */
   #answeredMs = Number.NEGATIVE_INFINITY;
@@ -76,6 +81,20 @@ export class DotServer implements ConnectionOwner, Carrier {
     return this.#pool.isFree;
   }
 
+  /**
+   * How long its answers have been held up, if for longer than is usual: a new query would wait behind them, for as
+   * long again, for all that is known. In milliseconds, 0 if they are not.
+   */
+  get stalledMs(): number {
+    const stalledMs = this.#pool.stalledForMs(this.#parts.clock.nowMs());
+    return stalledMs > Math.max(LEAST_STALL_MS, STALL_MEANS * this.times.meanMs) ? stalledMs : 0;
+  }
+
+  /** Whether a connection has to be watched. */
+  get answerDue(): boolean {
+    return this.#pool.answerDue;
+  }
+
   get inFlight(): number {
     return this.#waiting.size + this.#pool.inFlight;
   }
@@ -88,7 +107,7 @@ export class DotServer implements ConnectionOwner, Carrier {
       connections: this.#pool.size,
       breakers: book.families.map((family) => ({
         family,
-        state: this.healthy && book.failing(family) ? "open" : this.#health.state,
+        state: this.healthy ? book.stateOf(family) : this.#health.state,
       })),
       answerMs: this.times.meanMs || undefined,
       idleHorizonMs: this.#pool.idleHorizonMs,
@@ -107,6 +126,7 @@ export class DotServer implements ConnectionOwner, Carrier {
   probeIfDue(): void {
     // One at a time: a failure may have been noted elsewhere while it is still on its way.
     if (this.#probe.carrier === undefined && this.#health.takeProbe()) this.send(this.#probe);
+    this.#pool.probeFamilyIfDue();
   }
 
   /** Takes the exchange; the owner hears what becomes of it, possibly before this returns. */
@@ -126,7 +146,6 @@ export class DotServer implements ConnectionOwner, Carrier {
     } else if (this.#pool.mayDial) {
       this.#give(this.#pool.dial(), exchange);
     } else if (this.#waiting.size < this.#parts.limits.maxWaiting) {
-      exchange.carrier = this;
       this.#waiting.add(exchange);
       if (this.#pool.book.isEmpty) this.#lookUpAddresses();
     } else {
@@ -138,11 +157,6 @@ export class DotServer implements ConnectionOwner, Carrier {
     if (connection.answered > 0) this.counters.add(COUNTER.REUSES);
     connection.send(exchange);
     this.#pool.relieve(connection);
-  }
-
-  cancel(exchange: Exchange): void {
-    exchange.carrier = undefined;
-    this.#waiting.delete(exchange);
   }
 
   /** Ends connections on which answers have been due for too long while nothing at all was heard. */
@@ -178,6 +192,7 @@ export class DotServer implements ConnectionOwner, Carrier {
    */
   renew(): void {
     this.#health.retryNow();
+    this.#pool.book.forgive();
     this.#pool.retireAll();
   }
 
@@ -223,7 +238,9 @@ export class DotServer implements ConnectionOwner, Carrier {
   }
 
   /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
-  #onEnded(connection: DotConnection, error: UpstreamError, unanswered: readonly Exchange[]): void {
+  #onEnded(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void {
+    // Some servers answer in order: what has waited longest may be what all others wait for, so it is sent again last.
+    if (error.code === "timeout") unanswered.sort((a, b) => b.sentMs - a.sentMs);
     const lately = this.#parts.clock.nowMs() - this.#answeredMs < LATELY_MS;
     const worked = connection.answered > 0 || error.code === "timeout" || lately;
     if (!worked && unanswered.length > 0) this.#markFailed(error);
@@ -240,8 +257,8 @@ export class DotServer implements ConnectionOwner, Carrier {
       for (const exchange of unanswered) this.#interrupted(exchange, error);
       return;
     }
-    // A host name may have moved: it is looked up again.
-    if (this.identity.hostName !== undefined) this.#pool.book.replace([]);
+    // A host name may have moved: it is looked up again, and what is known of it kept until then.
+    if (this.identity.hostName !== undefined) this.#lookUpAddresses();
     this.#markFailed(error);
     for (const exchange of unanswered) this.#failed(exchange, error);
     this.#failWaiting(error);
@@ -253,34 +270,27 @@ export class DotServer implements ConnectionOwner, Carrier {
     this.#parts.lookUp(this.identity.hostName!, (found) => {
       this.#lookingUp = false;
       if (this.#closed && this.#waiting.size === 0) return;
+      const { book } = this.#pool;
       if (found instanceof UpstreamError) {
+        if (!book.isEmpty) return;
         this.#markFailed(found);
         this.#failWaiting(found);
         return;
       }
-      this.#pool.book.replace(found);
-      if (this.#waiting.size === 0) this.warm();
-      else this.#serveWaiting();
+      book.replace(found);
+      if (this.#waiting.size > 0) this.#serveWaiting();
+      else if (this.healthy) this.warm();
     });
   }
 
   /** Gives those who wait to connections, as far as there is room. */
   #serveWaiting(): void {
-    for (const exchange of this.#waiting) {
-      if (this.#pool.choose() === undefined && !this.#pool.mayDial) return;
-      // Choosing may have ended an idle connection, and that served who waits already.
-      if (!this.#waiting.has(exchange)) continue;
-      this.cancel(exchange);
-      this.#place(exchange);
-    }
+    const hasRoom = (): boolean => this.#pool.choose() !== undefined || this.#pool.mayDial;
+    this.#waiting.serve(hasRoom, (exchange) => this.#place(exchange));
   }
 
   #failWaiting(error: UpstreamError): void {
-    for (const exchange of [...this.#waiting]) {
-      if (!this.#waiting.has(exchange)) continue;
-      this.cancel(exchange);
-      this.#failed(exchange, error);
-    }
+    this.#waiting.drain((exchange) => this.#failed(exchange, error));
   }
 
   #failed(exchange: Exchange, error: UpstreamError): void {

@@ -75,9 +75,14 @@ export class IdTable {
     return true;
   }
 
+  /** Everyone who waits for an answer, now. */
+  waiting(): Exchange[] {
+    return this.#exchanges.filter((exchange) => exchange !== undefined);
+  }
+
   /** Takes out everyone who still waits. */
   drain(): Exchange[] {
-    const waiting = this.#exchanges.filter((exchange) => exchange !== undefined);
+    const waiting = this.waiting();
     this.#slotOfId.fill(0);
     this.#exchanges.length = 0;
     this.#freeSlots.length = 0;

@@ -123,15 +123,16 @@ export class UpstreamSet implements ServerOwner {
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
     const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
-    const isOnItsWay = first.carrier !== undefined || first.hedge !== undefined;
+    const { carrier, hedge } = first;
     // A connection that died says little of its server, so that one may be asked once more.
-    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).length > 0;
+    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).some((one) => one.stalledMs === 0);
     if (elsewhere || first.resends >= this.#limits.maxResends) {
-      if (!isOnItsWay) this.#tryNext(first, error);
+      if (carrier === undefined && hedge === undefined) this.#tryNext(first, error);
       return;
     }
     first.resends++;
-    if (isOnItsWay) {
+    // Still on its way, unless that server's answers are held up as well.
+    if (carrier !== undefined || (hedge !== undefined && (hedge.server as DotServer).stalledMs === 0)) {
       const at = first.triedServers.indexOf(server);
       if (at >= 0) first.triedServers.splice(at, 1);
       return;
@@ -174,6 +175,11 @@ export class UpstreamSet implements ServerOwner {
     first.attemptEndsMs = Math.min(first.deadlineMs, this.#clock.nowMs() + this.#attemptMs(server));
   }
 
+  /** Each name has its operator, and no other hears of it while that one can be asked. */
+  get #keepsToOne(): boolean {
+    return this.#limits.strategy === "sticky";
+  }
+
   #attemptMs(server: DotServer): number {
     const { minAttemptMs, attemptMs } = this.#limits;
     const { p95Ms } = server.times;
@@ -182,7 +188,7 @@ export class UpstreamSet implements ServerOwner {
 
   /** SERVFAIL and REFUSED are worth one more server, unless they say that the name or a policy is to blame. */
   #isWorthAnother(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
-    if (!isServersError(layout.rcode) || exchange.secondOpinion) return false;
+    if (!isServersError(layout.rcode) || exchange.secondOpinion || this.#keepsToOne) return false;
     if (isFinalError(octets, start, layout)) return false;
     return exchange.hedge?.carrier !== undefined || this.#healthyUntried(exchange).length > 0;
   }
@@ -204,7 +210,8 @@ export class UpstreamSet implements ServerOwner {
     this.#clock.after(SWEEP_MS, () => {
       this.#sweepDue = false;
       this.#sweep(this.#clock.nowMs());
-      if (this.#inFlight.size > 0) this.#scheduleSweep();
+      // A connection that owes an answer is watched until it gives one, or fell silent: the next query may go there.
+      if (this.#inFlight.size > 0 || this.servers.some((server) => server.answerDue)) this.#scheduleSweep();
     });
   }
 
@@ -242,8 +249,7 @@ export class UpstreamSet implements ServerOwner {
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {
     const server = exchange.server as DotServer;
-    // Each name has its operator then, and no other hears of it while that one can be asked.
-    if (this.#limits.strategy === "sticky" || exchange.carrier === undefined || server.times.p95Ms === 0) return;
+    if (this.#keepsToOne || exchange.carrier === undefined || server.times.p95Ms === 0) return;
     if (nowMs - exchange.sentMs < Math.max(LEAST_HEDGE_MS, server.times.p95Ms)) return;
     const others = this.#healthyUntried(exchange);
     if (others.length === 0 || !this.#budget.spend()) return;

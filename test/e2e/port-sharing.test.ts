@@ -130,6 +130,21 @@ describe("beside a stand-in for the stub of systemd-resolved", () => {
     },
   );
 
+  test.each(Object.keys(forms) as Form[])("%s: several workers have every other address too", async (form) => {
+    const flags = [...flagsFor(host, "batched", [":53"]), "--workers", "3"];
+    const { log, stop } = await startFdns({ form, flags, within: host.within });
+    // Until all serve: a datagram goes to any of them.
+    await Bun.sleep(1500);
+    for (let round = 0; round < 5; round++) {
+      expect(await rcodes(host, ["127.0.0.1", "10.77.0.1", "::1"])).toEqual(
+        fromEach(["127.0.0.1", "10.77.0.1", "::1"], 0),
+      );
+    }
+    expect(await rcodes(host, HELD)).toEqual(fromEach(HELD, STAND_IN_RCODE));
+    expect(await stop()).toBe(0);
+    expect(log.filter(({ level }) => level !== "info")).toEqual([]);
+  });
+
   test.each(formsAndEngines)("%s, %s: is an error beside another fdns too", async (form, engine) => {
     for (const first of engines) {
       const { stop } = await start(host, "executable", first, ":53");

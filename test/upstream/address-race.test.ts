@@ -2,10 +2,12 @@
 
 import { describe, expect, test } from "bun:test";
 import type { TlsOutcome } from "../../src/runtime/runtime.ts";
-import { AddressBook, AddressRace } from "../../src/upstream/address-race.ts";
+import { AddressBook } from "../../src/upstream/address-book.ts";
+import { AddressRace } from "../../src/upstream/address-race.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { fakeRandom } from "../support/fake-random.ts";
 import { FakeStream } from "../support/fake-stream.ts";
-import { identity } from "../support/fake-upstream.ts";
+import { identity, serverLimits } from "../support/fake-upstream.ts";
 import { Scene, told } from "../support/fake-upstream-set.ts";
 
 const outcome: TlsOutcome = { protocol: "TLSv1.3", cipher: "any", alpn: "dot", resumed: false };
@@ -17,12 +19,14 @@ class Race {
   readonly diary: string[] = [];
   readonly hosts: string[] = [];
   readonly race: AddressRace;
+  readonly book: AddressBook;
   readonly #runners: { stream: FakeStream; onSecure: (outcome: TlsOutcome) => void }[] = [];
 
-  constructor(book: AddressBook) {
+  constructor(hosts: readonly string[]) {
+    this.book = new AddressBook(hosts, this.clock, fakeRandom(), serverLimits.health);
     this.race = new AddressRace(
       this.clock,
-      book,
+      this.book,
       (host, onSecure, handler) => {
         const stream = new FakeStream(this.clock);
         stream.handler = handler;
@@ -59,7 +63,7 @@ class Race {
   }
 }
 
-const race = (...hosts: string[]) => new Race(new AddressBook(hosts));
+const race = (...hosts: string[]) => new Race(hosts);
 
 describe("the race", () => {
   test("begins with one; each next 250 ms after the last (RFC 8305, 5)", () => {
@@ -148,49 +152,6 @@ describe("the race", () => {
     const scene = race("192.0.2.1", "2001:db8::1", "192.0.2.2");
     for (const [i, code] of codes.entries()) scene.fail(i, code);
     expect(scene.diary).toEqual([`close ${told}`]);
-  });
-});
-
-describe("the order of the addresses", () => {
-  test("families in turn, beginning with the first given", () => {
-    const book = new AddressBook(["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2", "192.0.2.3"]);
-    expect(book.ordered()).toEqual(["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "192.0.2.3"]);
-    expect(book.families).toEqual([6, 4]);
-  });
-
-  test("what worked last comes first, then its family and the other in turn", () => {
-    const book = new AddressBook(["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"]);
-    book.worked("192.0.2.2");
-    expect(book.ordered()).toEqual(["192.0.2.2", "192.0.2.1", "2001:db8::1", "2001:db8::2"]);
-    expect(book.last).toBe("192.0.2.2");
-  });
-
-  test("what failed comes last, the latest failure at the very end, until it works", () => {
-    const book = new AddressBook(["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
-    book.worked("192.0.2.1");
-    book.failed("192.0.2.1", 2000);
-    book.failed("192.0.2.2", 1000);
-    expect(book.ordered()).toEqual(["192.0.2.3", "192.0.2.2", "192.0.2.1"]);
-    expect(book.last).toBeUndefined();
-    book.worked("192.0.2.2");
-    expect(book.ordered()[0]).toBe("192.0.2.2");
-  });
-
-  test("a family fails when each of its addresses did", () => {
-    const book = new AddressBook(["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
-    book.failed("192.0.2.1", 1);
-    expect([book.failing(4), book.failing(6)]).toEqual([false, false]);
-    book.failed("192.0.2.2", 1);
-    expect([book.failing(4), book.failing(6)]).toEqual([true, false]);
-    book.worked("192.0.2.1");
-    expect(book.failing(4)).toBe(false);
-  });
-
-  test("new addresses bring no old failures", () => {
-    const book = new AddressBook(["192.0.2.1"]);
-    book.failed("192.0.2.1", 1);
-    book.replace(["192.0.2.2", "192.0.2.1"]);
-    expect([book.ordered(), book.failing(4)]).toEqual([["192.0.2.2", "192.0.2.1"], false]);
   });
 });
 

@@ -13,6 +13,7 @@ interface Candidate {
   readonly identity: { readonly text: string };
   readonly times: ResponseTimes;
   inFlight: number;
+  stalledMs: number;
 }
 
 const candidates = (many: number): Candidate[] =>
@@ -20,6 +21,7 @@ const candidates = (many: number): Candidate[] =>
     identity: { text: `10.0.0.${i + 1}` },
     times: new ResponseTimes(),
     inFlight: 0,
+    stalledMs: 0,
   }));
 
 const chooser = (strategy: (typeof strategies)[number]) => {
@@ -173,7 +175,9 @@ describe("sticky", () => {
     ["www.example.co.uk", "example.co.uk"],
     ["www.example.com.au", "example.com.au"],
     ["www.example.de", "example.de"],
-    ["www.abc.de", "www.abc.de"], // a guess that is wrong: as if "abc.de" were a country's "com"
+    ["www.EXAMPLE.Co.Uk", "EXAMPLE.Co.Uk"],
+    ["www.abc.de", "abc.de"],
+    ["a.b.city.kawasaki.jp", "kawasaki.jp"], // a guess that is wrong: its sites share an operator
   ])("the registrable name of %p is %p", (whole, registrable) => {
     const wire = name(whole);
     const start = registrableStart(Uint8Array.from([...wire, 0, 1, 0, 1]), wire.length);

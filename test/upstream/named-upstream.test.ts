@@ -30,19 +30,45 @@ describe("an upstream given by name", () => {
     expect(scene.network.lookUps).toHaveLength(2);
   });
 
-  test("is looked up again when every address failed", () => {
+  /** A named upstream whose addresses were found, and both refuse. */
+  const refusing = () => {
     const scene = named();
     scene.ask("a");
     scene.network.lookUps[0]!.done(["10.0.0.7", "10.0.0.8"]);
     scene.network.last.fail("ECONNREFUSED");
+    expect(scene.network.lookUps).toHaveLength(1);
     scene.network.last.fail("ECONNREFUSED");
-    scene.clock.advance(1000);
-    const asked = scene.ask("b");
+    return scene;
+  };
+
+  test("is looked up again when every address failed, once, and asked at the new ones", () => {
+    const scene = refusing();
     expect(scene.network.lookUps).toHaveLength(2);
     scene.network.lookUps[1]!.done(["10.0.0.9"]);
+    expect(scene.network.dials).toHaveLength(2); // a look-up gives no reason to dial
+    scene.clock.advance(1000);
+    const asked = scene.ask("b");
     scene.network.last.secure().answerAll();
     expect(scene.hosts).toEqual(["10.0.0.7", "10.0.0.8", "10.0.0.9"]);
     expect(told(asked)).toEqual(["answer 0"]);
+    expect(scene.network.lookUps).toHaveLength(2);
+  });
+
+  test.each([
+    ["has not answered yet", undefined],
+    ["knows nothing", new UpstreamError("unresolved", "its name is unknown")],
+  ])("while the bootstrap %s, the addresses of before are tried", (_what, found) => {
+    const scene = refusing();
+    if (found !== undefined) scene.network.lookUps[1]!.done(found);
+    scene.clock.advance(1000);
+    const asked = scene.ask("b");
+    scene.network.last.secure().answerAll();
+    expect(scene.hosts.slice(2)).toEqual(["10.0.0.7"]);
+    expect(told(asked)).toEqual(["answer 0"]);
+    expect(scene.network.log.told).toEqual([
+      "warn upstream dns.test: connection refused",
+      "info upstream dns.test: works again",
+    ]);
   });
 
   test("a query whose time is over while it waits is not sent", () => {

@@ -35,6 +35,24 @@ describe("an error with an Extended DNS Error (RFC 8914)", () => {
 });
 
 describe("a second opinion", () => {
+  test.each([SERVFAIL, REFUSED])(
+    "with sticky names no other operator is asked for one (%p), only when one cannot be reached",
+    (flags) => {
+      const scene = two({}, { strategy: "sticky" });
+      const [asked] = scene.ask("a");
+      const [its, other] = scene.hosts[0] === "10.0.0.1" ? ["10.0.0.1", "10.0.0.2"] : ["10.0.0.2", "10.0.0.1"];
+      scene.dial(0).secure().answerAll(flags);
+      expect(asked!.told).toEqual([`answer ${flags & 15}`]);
+      scene.clock.advance(5000);
+      expect(scene.hosts).toEqual([its!]);
+      scene.dial(0).close();
+      const [again] = scene.ask("a");
+      scene.dial(1).fail("ECONNREFUSED");
+      scene.dial(2).secure().answerAll();
+      expect([again!.told, scene.hosts]).toEqual([["answer 0"], [its!, its!, other!]]);
+    },
+  );
+
   test("is asked for once: two errors are an answer, and a third server is left alone", () => {
     const scene = some(3);
     const [asked] = scene.ask("a");

@@ -1,0 +1,47 @@
+/** The queries of one turn, gathered for one write: one TLS record for all is the main reason why a query costs so little. */
+
+import type { Query } from "../wire/query.ts";
+import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-query.ts";
+
+/** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
+const FIRST_ROOM_OCTETS = 1024;
+const NO_ROOM = new Uint8Array(0);
+
+export class OutgoingQueries {
+  /** room[0, octets) is to be written. */
+  #room = NO_ROOM;
+  #octets = 0;
+  #lastOctets = 0;
+
+  /** Octets that wait. */
+  get octets(): number {
+    return this.#octets;
+  }
+
+  add(id: number, query: Query): void {
+    this.#reserve();
+    this.#octets += writeUpstreamQuery(this.#room, this.#octets, id, query);
+  }
+
+  /** Everything that waits, the caller's from now on. */
+  take(): Uint8Array {
+    const taken = this.#room.subarray(0, this.#octets);
+    this.#lastOctets = this.#octets + MAX_UPSTREAM_QUERY_OCTETS;
+    this.drop();
+    return taken;
+  }
+
+  drop(): void {
+    this.#room = NO_ROOM;
+    this.#octets = 0;
+  }
+
+  /** Makes room for one more query. */
+  #reserve(): void {
+    const wanted = this.#octets + MAX_UPSTREAM_QUERY_OCTETS;
+    if (this.#room.length >= wanted) return;
+    const larger = new Uint8Array(Math.max(wanted, this.#room.length * 2, this.#lastOctets, FIRST_ROOM_OCTETS));
+    larger.set(this.#room.subarray(0, this.#octets));
+    this.#room = larger;
+  }
+}
