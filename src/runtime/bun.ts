@@ -10,7 +10,7 @@ export function openLibc(libraryName: string): Libc {
     getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
-    fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    fcntl: { args: ["i32", "i32", "u64"], returns: "i32" },
     open: { args: ["ptr", "i32"], returns: "i32" },
     // A long in C; the lower half says all there is to say about reads far below 2 GiB.
     read: { args: ["i32", "ptr", "u64"], returns: "i32" },

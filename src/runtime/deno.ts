@@ -26,7 +26,7 @@ export function openLibc(libraryName: string): Libc {
     getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
     setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
     getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-    fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    fcntl: { parameters: ["i32", "i32", "u64"], result: "i32" },
     open: { parameters: ["buffer", "i32"], result: "i32" },
     // A long in C, as in bun.ts.
     read: { parameters: ["i32", "buffer", "u64"], result: "i32" },

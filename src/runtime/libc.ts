@@ -17,7 +17,8 @@ export interface Libc {
   getsockname(descriptor: number, sockaddr: Uint8Array, length: Uint8Array): number;
   setsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
-  fcntl(descriptor: number, command: number, argument: number): number;
+  /** `argument`: a number, or where a struct is. */
+  fcntl(descriptor: number, command: number, argument: number | bigint): number;
   /** `path` ends with a zero octet. */
   open(path: Uint8Array, flags: number): number;
   /** Octets read, 0 at the end, or -1. `room`: octets of `into` that may be written. */
@@ -54,7 +55,9 @@ export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 
 export const F_SETFL = 4;
-export const F_SETOWN = 8;
+/** Takes a struct f_owner_ex: what kind of receiver signals have (i32), and which (i32). */
+export const F_SETOWN_EX = 15;
+export const F_OWNER_TID = 0;
 export const O_RDONLY = 0;
 export const O_CLOEXEC = 0x80000;
 export const O_NONBLOCK = 0x800;

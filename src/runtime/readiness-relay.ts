@@ -6,8 +6,8 @@
  *   0: free      n > 0: descriptor n - 1 is waited for      n < 0: descriptor -n - 1 is open, and nobody waits
  */
 
-import { F_SETFL, F_SETOWN, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
-import { type Readiness, SWEEP_MS } from "./readiness.ts";
+import { F_SETFL, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
+import { type Readiness, SWEEP_MS, signalMainThread } from "./readiness.ts";
 
 /** struct pollfd: descriptor (i32), events (i16), revents (i16). */
 const POLLFD_OCTETS = 8;
@@ -92,7 +92,7 @@ export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: R
     if (place < 0) throw new RangeError(`more than ${places.length} sockets in a thread`);
     Atomics.store(places, place, -descriptor - 1);
     sweep ??= setInterval(wakeAll, SWEEP_MS);
-    libc.fcntl(descriptor, F_SETOWN, process.pid);
+    signalMainThread(libc, descriptor);
     const disarm = () => {
       if (!armed.delete(onReadable)) return;
       libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);

@@ -1,11 +1,11 @@
 /**
- * Waiting for descriptors to become readable without a thread that polls: the kernel sends SIGIO to the process for
+ * Waiting for descriptors to become readable without a thread that polls: the kernel sends SIGIO to the main thread for
  * a descriptor that has O_ASYNC set, and the runtime turns the signal into an event. At a trickle of datagrams this
  * is as quick as the runtime's own sockets; under load nobody waits, and O_ASYNC is off, so no signal is sent.
  *
  * Signals of one kind merge, so one signal means "look at every descriptor that waits".
  */
-import { F_SETFL, F_SETOWN, type Libc, O_ASYNC, O_NONBLOCK } from "./libc.ts";
+import { F_OWNER_TID, F_SETFL, F_SETOWN_EX, type Libc, O_ASYNC, O_NONBLOCK } from "./libc.ts";
 
 /** A signal can be lost (a debugger, a stopped process); then a datagram waits no longer than this. */
 export const SWEEP_MS = 1000;
@@ -19,6 +19,16 @@ export interface ReadinessWatch {
 }
 
 export type Readiness = (descriptor: number, onReadable: () => void) => ReadinessWatch;
+
+/**
+ * Lets the kernel signal the main thread, whose number is the process's. A signal for the process would wake whatever
+ * thread is idle, the compiler's or the collector's, only to pass it on.
+ */
+export function signalMainThread(libc: Libc, descriptor: number): void {
+  const owner = new Int32Array(new ArrayBuffer(8));
+  owner.set([F_OWNER_TID, process.pid]);
+  libc.fcntl(descriptor, F_SETOWN_EX, libc.addressOf(new Uint8Array(owner.buffer)));
+}
 
 export function signalReadiness(libc: Libc): Readiness {
   const armed = new Set<() => void>();
@@ -36,7 +46,7 @@ export function signalReadiness(libc: Libc): Readiness {
     listening = true;
     watches++;
     sweep ??= setInterval(wakeAll, SWEEP_MS);
-    libc.fcntl(descriptor, F_SETOWN, process.pid);
+    signalMainThread(libc, descriptor);
     const disarm = () => {
       if (armed.delete(onReadable)) libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
     };

@@ -63,8 +63,7 @@ class BatchedSocket implements UdpSocket {
   #turnScheduled = false;
   #flushScheduled = false;
   #handling = false;
-  /** Turns in a row that found a datagram, and that found none. */
-  #busyTurns = 0;
+  /** Turns in a row that found no datagram. */
   #emptyTurns = 0;
   /** Set while the kernel's send buffer is full; and how often it has run since something was taken. */
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -119,7 +118,10 @@ class BatchedSocket implements UdpSocket {
 
   /** A signal came. While a turn is scheduled it will see whatever the signal was about. */
   #onReadable(): void {
-    if (this.#waiting && !this.#turnScheduled) this.#turn();
+    if (!this.#waiting || this.#turnScheduled) return;
+    // One signal is enough: where one datagram comes, more do, and each signal costs more than a system call.
+    this.#leaveWaiting();
+    this.#turn();
   }
 
   #scheduleTurn(): void {
@@ -134,11 +136,9 @@ class BatchedSocket implements UdpSocket {
   #turn(): void {
     const found = this.#drain();
     if (this.#descriptor < 0) return;
-    this.#busyTurns = found ? this.#busyTurns + 1 : 0;
     this.#emptyTurns = found ? 0 : this.#emptyTurns + 1;
     if (found) {
-      // A single datagram is answered without leaving the waiting state, which would cost two calls.
-      if (this.#waiting && this.#busyTurns > 1) this.#leaveWaiting();
+      if (this.#waiting) this.#leaveWaiting();
       this.#scheduleTurn();
     } else if (!this.#waiting) {
       // After arming one more turn looks, for what arrived between the last look and the arming.
