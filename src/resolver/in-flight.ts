@@ -8,6 +8,12 @@ const PLACES = 4096;
 
 export class InFlight {
   readonly #places: (Resolution | undefined)[] = new Array(PLACES).fill(undefined);
+  #size = 0;
+
+  /** How many there are, those for which nobody waits among them. */
+  get size(): number {
+    return this.#size;
+  }
 
   find(query: Query, flags: number, hash: number): Resolution | undefined {
     let one = this.#places[hash & (PLACES - 1)];
@@ -19,6 +25,7 @@ export class InFlight {
     const place = resolution.hash & (PLACES - 1);
     resolution.nextInPlace = this.#places[place];
     this.#places[place] = resolution;
+    this.#size++;
   }
 
   remove(resolution: Resolution): void {
@@ -32,5 +39,6 @@ export class InFlight {
       if (before !== undefined) before.nextInPlace = resolution.nextInPlace;
     }
     resolution.nextInPlace = undefined;
+    this.#size--;
   }
 }

@@ -199,6 +199,7 @@ export class Resolver implements ResolutionOwner {
 
   /** Asks the upstreams while nobody waits; who asks meanwhile is given the stale answer, too. */
   #refreshStale(query: Query, flags: number, hash: number, nowMs: number): void {
+    if (this.#inFlight.size >= this.#parts.maxInFlight) return;
     const resolution = this.#prepare(query, flags, hash, nowMs);
     resolution.overdue = true;
     this.#parts.upstreams.ask(resolution);

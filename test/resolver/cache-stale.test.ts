@@ -206,6 +206,22 @@ describe("a stale answer at once where the refresh fails", () => {
   });
 });
 
+test("refreshes are no more than queries may be, however many stale answers are given", () => {
+  const scene = new CacheScene({ parts: { maxInFlight: 3 } });
+  const names = Array.from({ length: 10 }, (_, i) => `n${i}.test`);
+  for (const name of names) scene.learn(positive(60), name);
+  scene.seconds(100);
+  for (const name of names) {
+    scene.ask(name);
+    scene.fail("connect");
+  }
+  for (const name of names) expect(scene.ask(name).reply).toMatchObject(STALE);
+  expect(scene.asked).toHaveLength(3);
+  // Who has nothing to be given still waits for an answer of its own.
+  expect(scene.ask("new.test").isAnswered).toBe(false);
+  expect(scene.asked).toHaveLength(4);
+});
+
 describe("what validation or a policy says is passed on, and no stale answer instead (RFC 8914)", () => {
   test.each([6, 7, 15, 16, 17, 18])("SERVFAIL with EDE %d: to who waits, and to who asks soon after", (code) => {
     const scene = ended();
