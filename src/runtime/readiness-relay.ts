@@ -3,7 +3,8 @@
  * descriptors of other threads became readable, and wakes their threads by a message.
  *
  * Each thread has places in shared memory, one a descriptor, so that nothing is sent for a thread that is not waiting:
- *   0: free      n > 0: descriptor n - 1 is waited for      n < 0: descriptor -n - 1 is open, and nobody waits
+ *   0: free      n > 0: descriptor n - 1 is waited for      n < 0: descriptor -n - 1 is open, and nobody waits,
+ *                                                        or its thread has been told
  */
 
 import { F_SETFL, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
@@ -30,8 +31,9 @@ export class ReadinessRelay {
   readonly #descriptors: Uint8Array;
   readonly #words: Int32Array;
   readonly #halves: Int16Array;
-  /** Whose descriptor the n-th that was asked about is. */
+  /** Of the n-th descriptor that was asked about: whose it is, and at which place. */
   readonly #owners: Int32Array;
+  readonly #placesOf: Int32Array;
 
   constructor(libc: Libc, places: readonly Int32Array[], wake: (thread: number) => void) {
     this.#libc = libc;
@@ -42,6 +44,7 @@ export class ReadinessRelay {
     this.#words = new Int32Array(this.#descriptors.buffer);
     this.#halves = new Int16Array(this.#descriptors.buffer);
     this.#owners = new Int32Array(most);
+    this.#placesOf = new Int32Array(most);
     // For ever: unheard, the signal ends the process.
     process.on("SIGIO", () => this.#relay());
   }
@@ -56,6 +59,23 @@ export class ReadinessRelay {
   }
 
   #relay(): void {
+    const count = this.#gather();
+    if (count === 0 || this.#libc.poll(this.#descriptors, count, 0) <= 0) return;
+    let woken = -1;
+    for (let i = 0; i < count; i++) {
+      if (this.#halves[i * 4 + REVENTS] === 0) continue;
+      const owner = this.#owners[i]!;
+      // Told once, until it waits again: more signals come before it wakes up.
+      const place = this.#words[i * 2]! + 1;
+      const isTold = Atomics.compareExchange(this.#places[owner]!, this.#placesOf[i]!, place, -place) !== place;
+      if (isTold || owner === woken) continue;
+      woken = owner;
+      this.#wake(owner);
+    }
+  }
+
+  /** Lists the descriptors that are waited for. Returns how many there are. */
+  #gather(): number {
     let count = 0;
     for (let thread = 0; thread < this.#places.length; thread++) {
       const places = this.#places[thread]!;
@@ -63,29 +83,27 @@ export class ReadinessRelay {
         const place = Atomics.load(places, i);
         if (place <= 0) continue;
         this.#owners[count] = thread;
+        this.#placesOf[count] = i;
         this.#words[count * 2] = place - 1;
         this.#halves[count * 4 + EVENTS] = POLLIN;
         this.#halves[count * 4 + REVENTS] = 0;
         count++;
       }
     }
-    if (count === 0 || this.#libc.poll(this.#descriptors, count, 0) <= 0) return;
-    let woken = -1;
-    for (let i = 0; i < count; i++) {
-      const owner = this.#owners[i]!;
-      if (this.#halves[i * 4 + REVENTS] === 0 || owner === woken) continue;
-      woken = owner;
-      this.#wake(owner);
-    }
+    return count;
   }
 }
 
 /** In a thread: `wakeAll` is to be called when the main thread says so. */
 export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: Readiness; wakeAll(): void } {
-  const armed = new Set<() => void>();
+  /** What to call, and the descriptor's mark to set again first: whoever has been told and still waits may be told anew. */
+  const armed = new Map<() => void, () => void>();
   let sweep: ReturnType<typeof setInterval> | undefined;
   const wakeAll = () => {
-    for (const onReadable of armed) onReadable();
+    for (const [onReadable, mark] of armed) {
+      mark();
+      onReadable();
+    }
   };
   const readiness: Readiness = (descriptor, onReadable) => {
     const place = places.indexOf(0);
@@ -93,6 +111,7 @@ export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: R
     Atomics.store(places, place, -descriptor - 1);
     sweep ??= setInterval(wakeAll, SWEEP_MS);
     signalMainThread(libc, descriptor);
+    const mark = () => void Atomics.store(places, place, descriptor + 1);
     const disarm = () => {
       if (!armed.delete(onReadable)) return;
       libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
@@ -100,9 +119,8 @@ export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: R
     };
     return {
       arm() {
-        armed.add(onReadable);
-        // Before the kernel can signal it.
-        Atomics.store(places, place, descriptor + 1);
+        armed.set(onReadable, mark);
+        mark(); // before the kernel can signal it
         libc.fcntl(descriptor, F_SETFL, O_NONBLOCK | O_ASYNC);
       },
       disarm,
