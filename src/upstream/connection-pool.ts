@@ -50,6 +50,11 @@ export interface PoolParts {
 const CROWDED = 0.75;
 /** Times of silence allowed, in units of what 95 % of answers take. */
 const SILENCE_P95S = 4;
+/**
+ * The most that a server may be silent which is known to be slow, or fell silent before: so many times what one may
+ * that is not known. If each connection ended sooner than the server answers anything, it would never be heard at all.
+ */
+const SLOW_SILENCES = 2;
 
 export class ConnectionPool {
   readonly book: AddressBook;
@@ -275,7 +280,8 @@ export class ConnectionPool {
   #silenceMs(p95Ms: number): number {
     const { minSilenceMs, maxSilenceMs } = this.#parts.limits;
     const measuredMs = p95Ms === 0 ? maxSilenceMs : SILENCE_P95S * p95Ms;
-    return Math.min(maxSilenceMs, Math.max(minSilenceMs, measuredMs) * 2 ** Math.min(this.#silences, 8));
+    const allowedMs = Math.max(minSilenceMs, measuredMs) * 2 ** Math.min(this.#silences, 8);
+    return Math.min(SLOW_SILENCES * maxSilenceMs, allowedMs);
   }
 
   readonly #dialAddress: DialAddress = (host, onSecure, handler) => {

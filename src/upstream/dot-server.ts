@@ -163,7 +163,8 @@ export class DotServer implements ConnectionOwner {
   watch(nowMs: number): void {
     this.#pool.endStuck(
       nowMs,
-      this.times.p95Ms,
+      // The mean follows a server that became slow sooner.
+      Math.max(this.times.p95Ms, this.times.meanMs),
       (quiet) => this.#check(quiet, nowMs),
       // The connection may be all that is dead: a probe has to tell before the server is called failing.
       (error) => this.#health.suspected(error),

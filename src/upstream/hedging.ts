@@ -26,6 +26,11 @@ export class HedgeBudget {
     this.#left = Math.min(this.#most, this.#left + BUDGET_SHARE);
   }
 
+  /** Whether there is any left. */
+  get isEmpty(): boolean {
+    return this.#left < 1;
+  }
+
   /** Whether one extra query may be asked; it is then spent. */
   spend(): boolean {
     if (this.#left < 1) return false;

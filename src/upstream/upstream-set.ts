@@ -31,6 +31,8 @@ const SWEEP_MS = 20;
 const HOLD_MS = 2000;
 const HOLD_RETRY_MS = 100;
 const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
+/** One for all: thousands of queries may time out in one sweep, and an error notes where it was made, which takes long. */
+const NOT_IN_TIME = new UpstreamError("timeout", "no answer in time");
 /** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
 const ATTEMPT_P95S = 8;
 
@@ -228,15 +230,14 @@ export class UpstreamSet implements ServerOwner {
 
   /** The name is slow, or the server: its connection, and everyone else's answers on it, are left alone. */
   #onTimeout(exchange: Exchange, nowMs: number): void {
-    const error = new UpstreamError("timeout", "no answer in time");
     if (exchange.deadlineMs <= nowMs) {
-      this.#fail(exchange, error);
+      this.#fail(exchange, NOT_IN_TIME);
       return;
     }
     const isHeld = exchange.carrier === undefined && exchange.hedge === undefined;
     if (isHeld || this.#healthyUntried(exchange).length > 0) {
-      this.#withdraw(exchange, error);
-      this.#tryNext(exchange, error);
+      this.#withdraw(exchange, NOT_IN_TIME);
+      this.#tryNext(exchange, NOT_IN_TIME);
       return;
     }
     // Nobody is left who is known to answer: what was asked may still come. One that failed is tried as well, as far as
@@ -249,7 +250,8 @@ export class UpstreamSet implements ServerOwner {
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {
     const server = exchange.server as DotServer;
-    if (this.#keepsToOne || exchange.carrier === undefined || server.times.p95Ms === 0) return;
+    if (this.#keepsToOne || this.#budget.isEmpty) return;
+    if (exchange.carrier === undefined || server.times.p95Ms === 0) return;
     if (nowMs - exchange.sentMs < Math.max(LEAST_HEDGE_MS, server.times.p95Ms)) return;
     const others = this.#healthyUntried(exchange);
     if (others.length === 0 || !this.#budget.spend()) return;

@@ -85,7 +85,7 @@ describe("silence", () => {
   test("doubles with each connection that falls silent, up to the most, until an answer comes", () => {
     const scene = measured(2);
     const silencesMs = [];
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 4; i++) {
       scene.ask(`a${i}`);
       const { last } = scene.network;
       last.secure();
@@ -94,7 +94,33 @@ describe("silence", () => {
       for (const { stream } of scene.network.dials) stream.close();
       scene.clock.turn();
     }
-    expect(silencesMs).toEqual([500, 1000, 1500]);
+    expect(silencesMs).toEqual([500, 1000, 2000, 3000]);
+  });
+
+  test("of a server that takes 2 s for everything ends one connection, and not each before its first answer", () => {
+    const scene = one();
+    const dueMs = new Map<FakeDial, number[]>();
+    const serve = (dial: FakeDial): void => {
+      const due = dueMs.get(dial) ?? [];
+      if (!dueMs.has(dial)) dial.secure();
+      dueMs.set(dial, due);
+      const nowMs = scene.clock.nowMs();
+      for (const [i, query] of dial.queries.entries()) {
+        due[i] ??= nowMs + 2000;
+        if (dial.stream.destroyed || due[i] > nowMs) continue;
+        due[i] = Number.POSITIVE_INFINITY;
+        dial.send(answerTo(query));
+      }
+    };
+    for (let i = 0; i < 5; i++) {
+      const asked = scene.ask(`a${i}`);
+      while (told(asked).length === 0) {
+        scene.clock.advance(20);
+        for (const dial of [...scene.network.dials]) serve(dial);
+      }
+      expect(told(asked)).toEqual(["answer 0"]);
+    }
+    expect(scene.network.dials).toHaveLength(2);
   });
 });
 
