@@ -146,9 +146,19 @@ class Load {
   }
 
   #freeId(): number {
-    do this.#lastId = (this.#lastId + 1) & 0xffff;
-    while (this.#waiting < 0xffff && this.#isWaiting(this.#byId[this.#lastId]!));
+    do {
+      this.#lastId = (this.#lastId + 1) & 0xffff;
+      this.#giveUpLate(this.#byId[this.#lastId]!);
+    } while (this.#waiting < 0xffff && this.#isWaiting(this.#byId[this.#lastId]!));
     return this.#lastId;
+  }
+
+  /** What is lost keeps no ID from the others. */
+  #giveUpLate(index: number): void {
+    if (!this.#isWaiting(index)) return;
+    if (performance.now() - this.#beganMs - this.#records.sentMs[index]! < this.#plan.lostAfterMs) return;
+    this.#records.outcome[index] = OUTCOME.lost;
+    this.#waiting--;
   }
 
   #isWaiting(index: number): boolean {
