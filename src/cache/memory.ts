@@ -4,9 +4,7 @@
  *     octet 0  +---------------------------------------+
  *              | control: seed | rings | lock | tallies |  a cache line (64 octets) or more each, see below
  *              +---------------------------------------+
- *              | index: hash, ref | hash, ref | ...     |  8 octets a slot (slots.ts)
- *              +---------------------------------------+
- *              | uses                                   |  1 octet a slot
+ *              | index: hash and uses, ref | ...        |  8 octets a slot (slots.ts)
  *              +---------------------------------------+
  *              | ghosts                                 |  4 octets a slot (ghosts.ts)
  *              +---------------------------------------+
@@ -44,7 +42,7 @@ const CONTROL_OCTETS = 256;
  * takes 136 and the index may be 85 % full, so it is the rings that are full first.
  */
 const OCTETS_A_SLOT = 128;
-const SLOT_OCTETS = 8 + 1 + 4;
+const SLOT_OCTETS = 8 + 4;
 const PROBATION_SHARE = 0.1;
 
 /**
@@ -65,7 +63,6 @@ export class CacheMemory {
   /** A power of two, less one. */
   readonly slotMask: number;
   readonly slotsWord: number;
-  readonly usesOctet: number;
   readonly ghostsWord: number;
   readonly probationUnit: number;
   readonly mainUnit: number;
@@ -83,8 +80,7 @@ export class CacheMemory {
     const slots = 2 ** Math.ceil(Math.log2(length / OCTETS_A_SLOT));
     this.slotMask = slots - 1;
     this.slotsWord = CONTROL_OCTETS / 4;
-    this.usesOctet = CONTROL_OCTETS + slots * 8;
-    this.ghostsWord = (this.usesOctet + slots) / 4;
+    this.ghostsWord = this.slotsWord + slots * 2;
     this.probationUnit = Math.ceil((CONTROL_OCTETS + slots * SLOT_OCTETS) / UNIT_OCTETS);
     this.endUnit = length / UNIT_OCTETS - 1;
     this.mainUnit = this.probationUnit + Math.ceil((this.endUnit - this.probationUnit) * PROBATION_SHARE);

@@ -1,7 +1,16 @@
 /**
- * The index: an open-addressing table with linear probing, a power of two of slots, each the hash and the ref of an
- * entry; a ref of 0 is a free slot. A second table counts the uses of each slot's entry, apart from the entries, so
- * that a reader that is late can count a use of the wrong one at worst, and never write into an answer.
+ * The index: an open-addressing table with linear probing, a power of two of slots of two words:
+ *
+ *      31   30 29                                 0
+ *     +-------+------------------------------------+
+ *     | uses  |  the lower 30 bits of the hash     |
+ *     +-------+------------------------------------+
+ *     |  ref of the entry; 0: the slot is free     |
+ *     +--------------------------------------------+
+ *
+ * The uses are here and not in the entry so that a reader that is late can count a use of the wrong one at worst, and
+ * never write into an answer; and in no table of their own, as each place apart is a wait for memory in every look-up
+ * of a large cache.
  *
  * Written by who holds the lock; what readers see of a change under way is checked by them against the entry itself.
  */
@@ -10,43 +19,47 @@ import type { CacheMemory } from "./memory.ts";
 
 /** No entry is further from its hash's slot, and nobody looks further. */
 export const MAX_PROBES = 128;
-/** S3-FIFO counts to three. */
+/** S3-FIFO counts to three: the two upper bits of a slot's first word. */
+const USES_SHIFT = 30;
 const MAX_USES = 3;
+const ONE_USE = 1 << USES_SHIFT;
+const HASH_MASK = ONE_USE - 1;
 /** Above this share, look-ups of what is not there become long. */
 const MAX_FILL = 0.85;
 
 export class Slots {
   readonly #words: Int32Array;
-  readonly #octets: Uint8Array;
   readonly #mask: number;
   readonly #firstWord: number;
-  readonly #usesOctet: number;
   /** More entries than this should not be. */
   readonly limit: number;
 
   constructor(memory: CacheMemory) {
     this.#words = memory.words;
-    this.#octets = memory.octets;
     this.#mask = memory.slotMask;
     this.#firstWord = memory.slotsWord;
-    this.#usesOctet = memory.usesOctet;
     this.limit = Math.floor((this.#mask + 1) * MAX_FILL);
   }
 
-  /** Counts one use more. Readers do: two at once may count as one. */
+  /** Counts one use more. Readers do; one that is in the way of another, or of a writer, may not be counted. */
   use(slot: number): void {
-    const at = this.#usesOctet + slot;
-    const uses = this.#octets[at]!;
+    const at = this.#firstWord + slot * 2;
+    const word = this.#words[at]!;
     // Most of what is asked for is at the top already, and a write would take the line from the other threads.
-    if (uses < MAX_USES) this.#octets[at] = uses + 1;
+    if (word >>> USES_SHIFT < MAX_USES) Atomics.compareExchange(this.#words, at, word, (word + ONE_USE) | 0);
   }
 
   uses(slot: number): number {
-    return this.#octets[this.#usesOctet + slot]!;
+    return this.#words[this.#firstWord + slot * 2]! >>> USES_SHIFT;
   }
 
   setUses(slot: number, uses: number): void {
-    this.#octets[this.#usesOctet + slot] = uses;
+    this.set(slot, this.#words[this.#firstWord + slot * 2]!, this.refOf(slot), uses);
+  }
+
+  /** Whether an entry with this hash may be in this slot. */
+  isHash(slot: number, hash: number): boolean {
+    return ((this.#words[this.#firstWord + slot * 2]! ^ hash) & HASH_MASK) === 0;
   }
 
   refOf(slot: number): number {
@@ -83,9 +96,8 @@ export class Slots {
   }
 
   set(slot: number, hash: number, ref: number, uses: number): void {
-    this.#words[this.#firstWord + slot * 2] = hash;
+    this.#words[this.#firstWord + slot * 2] = (hash & HASH_MASK) | (uses << USES_SHIFT);
     this.setRef(slot, ref);
-    this.setUses(slot, uses);
   }
 
   /** Frees a slot. Those behind that only are there because it was taken move up, so that no search ends too soon. */
@@ -103,8 +115,6 @@ export class Slots {
   }
 
   clear(): void {
-    const end = this.#firstWord + (this.#mask + 1) * 2;
-    this.#words.fill(0, this.#firstWord, end);
-    this.#octets.fill(0, this.#usesOctet, this.#usesOctet + this.#mask + 1);
+    this.#words.fill(0, this.#firstWord, this.#firstWord + (this.#mask + 1) * 2);
   }
 }

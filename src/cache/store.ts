@@ -180,13 +180,13 @@ export class CacheStore {
   #search(octets: Uint8Array, at: number, questionOctets: number, flags: number, hash: number): number {
     const words = this.#words;
     const memory = this.#memory;
+    const slots = this.#slots;
     const mask = memory.slotMask;
     for (let probe = 0; probe < MAX_PROBES; probe++) {
       const slot = (hash + probe) & mask;
-      const word = memory.slotsWord + slot * 2;
-      const ref = words[word + 1]!;
+      const ref = slots.refOf(slot);
       if (ref === 0) return -1;
-      if (words[word] !== hash) continue;
+      if (!slots.isHash(slot, hash)) continue;
       // What the index leads to is live, but for a change that another thread is at.
       if (this.#isShared && !isLive(words, ref)) continue;
       const unit = (ref >>> 1) & this.#unitMask;
