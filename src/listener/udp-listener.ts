@@ -2,7 +2,7 @@
 
 import {
   type Clock,
-  DATAGRAM_OCTETS,
+  DATAGRAM_STRIDE,
   PEER_OCTETS,
   type UdpBatch,
   type UdpEngine,
@@ -34,7 +34,7 @@ export class UdpListener implements ResponseSink {
       if (listener === undefined) return; // the stub asks again; nothing else can be in flight yet
       const nowMs = clock.nowMs();
       for (let i = 0; i < batch.count; i++) {
-        onQuery(batch.octets, i * DATAGRAM_OCTETS, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS, nowMs);
+        onQuery(batch.octets, i * DATAGRAM_STRIDE, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS, nowMs);
       }
     };
     listener = new UdpListener(await engine.open({ ...options, onBatch }), maxOctets);

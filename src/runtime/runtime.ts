@@ -7,6 +7,12 @@
 /** Octets of one datagram slot. A longer query is no query a stub sends, and is dropped; no response is longer. */
 export const DATAGRAM_OCTETS = 4096;
 
+/**
+ * How far apart datagrams of a batch begin. Not by a power of two: their first octets, which all are read, would
+ * compete for the same few lines of the processor's cache, as would those of all 64 responses.
+ */
+export const DATAGRAM_STRIDE = DATAGRAM_OCTETS + 64;
+
 /** Datagrams a batch holds at most: what one recvmmsg(2) or sendmmsg(2) moves. */
 export const BATCH_DATAGRAMS = 64;
 
@@ -20,7 +26,7 @@ export const PEER_OCTETS = 96;
 export interface UdpBatch {
   /** How many datagrams there are: 1 to BATCH_DATAGRAMS. */
   readonly count: number;
-  /** Datagram i starts at i * DATAGRAM_OCTETS. */
+  /** Datagram i starts at i * DATAGRAM_STRIDE. */
   readonly octets: Uint8Array;
   /** lengths[i]: octets of datagram i; never more than DATAGRAM_OCTETS (longer ones are dropped by the engine). */
   readonly lengths: Uint32Array;

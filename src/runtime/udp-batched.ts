@@ -16,6 +16,7 @@ import { type Readiness, type ReadinessWatch, signalReadiness } from "./readines
 import {
   BATCH_DATAGRAMS,
   DATAGRAM_OCTETS,
+  DATAGRAM_STRIDE,
   type SocketAddress,
   type UdpCounters,
   type UdpEngine,
@@ -90,12 +91,12 @@ class BatchedSocket implements UdpSocket {
       // The kernel took nothing and there is no more room: the ones that waited longest are given up.
       if (this.#outgoing.isFull) this.#giveUp(this.#outgoing.unsent);
     }
-    return this.#outgoing.queued * DATAGRAM_OCTETS;
+    return this.#outgoing.queued * DATAGRAM_STRIDE;
   }
 
   commit(start: number, length: number, peers: Uint8Array, peerStart: number): void {
     if (this.#descriptor < 0) return;
-    if (start !== this.#outgoing.queued * DATAGRAM_OCTETS || this.#outgoing.isFull) {
+    if (start !== this.#outgoing.queued * DATAGRAM_STRIDE || this.#outgoing.isFull) {
       throw new RangeError(`commit at ${start}: not what reserve() gave`);
     }
     if (!(length >= 0 && length <= DATAGRAM_OCTETS)) throw new RangeError(`commit of ${length} octets`);

@@ -14,7 +14,7 @@
  *     IPv6: destination (16), interface index (4)
  */
 import { IPPROTO_IPV6, type Libc, MSG_DONTWAIT, MSG_TRUNC } from "./libc.ts";
-import { BATCH_DATAGRAMS, DATAGRAM_OCTETS, PEER_OCTETS } from "./runtime.ts";
+import { BATCH_DATAGRAMS, DATAGRAM_OCTETS, DATAGRAM_STRIDE, PEER_OCTETS } from "./runtime.ts";
 import { isLinkLocal6, SOCKADDR_OCTETS, sockaddrFamily, sockaddrLength } from "./sockaddr.ts";
 
 const HEADER_OCTETS = 64;
@@ -34,7 +34,7 @@ const IOVEC_LENGTH = 2;
 
 /** The memory both directions share. Whoever uses it keeps it referenced while the descriptor is open. */
 class Messages {
-  readonly octets = new Uint8Array(new ArrayBuffer(BATCH_DATAGRAMS * DATAGRAM_OCTETS));
+  readonly octets = new Uint8Array(new ArrayBuffer(BATCH_DATAGRAMS * DATAGRAM_STRIDE));
   readonly peers = new Uint8Array(new ArrayBuffer(BATCH_DATAGRAMS * PEER_OCTETS));
   protected readonly libc: Libc;
   protected readonly headers = new Uint8Array(new ArrayBuffer(BATCH_DATAGRAMS * HEADER_OCTETS));
@@ -56,7 +56,7 @@ class Messages {
       headers.setBigUint64(header + 16, iovecsAt + BigInt(i * 16), true);
       headers.setBigUint64(header + 24, 1n, true);
       headers.setBigUint64(header + 32, peerAt + BigInt(CONTROL_AT), true);
-      iovecs.setBigUint64(i * 16, octetsAt + BigInt(i * DATAGRAM_OCTETS), true);
+      iovecs.setBigUint64(i * 16, octetsAt + BigInt(i * DATAGRAM_STRIDE), true);
       iovecs.setBigUint64(i * 16 + 8, BigInt(DATAGRAM_OCTETS), true);
     }
   }
@@ -98,7 +98,7 @@ export class IncomingMessages extends Messages {
     const controlLength = Math.min(this.headerWords[word + CONTROL_LENGTH]!, CONTROL_ROOM);
     this.lengths[to] = length;
     if (to !== i) {
-      this.octets.copyWithin(to * DATAGRAM_OCTETS, i * DATAGRAM_OCTETS, i * DATAGRAM_OCTETS + length);
+      this.octets.copyWithin(to * DATAGRAM_STRIDE, i * DATAGRAM_STRIDE, i * DATAGRAM_STRIDE + length);
       this.peers.copyWithin(to * PEER_OCTETS, i * PEER_OCTETS, (i + 1) * PEER_OCTETS);
     }
     // Little-endian; it is at most 64.

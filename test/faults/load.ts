@@ -10,7 +10,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { serialize } from "node:v8";
 import { loadLibc } from "../../src/runtime/libc.ts";
-import { DATAGRAM_OCTETS, PEER_OCTETS } from "../../src/runtime/runtime.ts";
+import { DATAGRAM_STRIDE, PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 import { Questions } from "./questions.ts";
@@ -106,7 +106,7 @@ class Load {
       address: { host: "127.0.0.1", port: 0 },
       onFault: () => {},
       onBatch: ({ count, octets, lengths }) => {
-        for (let i = 0; i < count; i++) this.#onResponse(octets, i * DATAGRAM_OCTETS, lengths[i]!);
+        for (let i = 0; i < count; i++) this.#onResponse(octets, i * DATAGRAM_STRIDE, lengths[i]!);
       },
     });
     return {

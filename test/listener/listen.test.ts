@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ListenAddress } from "../../src/config/config.ts";
 import { describe as addressText, Listeners } from "../../src/listener/listen.ts";
 import { TcpClients } from "../../src/listener/tcp-listener.ts";
-import { BATCH_DATAGRAMS, BindError, DATAGRAM_OCTETS, PEER_OCTETS } from "../../src/runtime/runtime.ts";
+import { BATCH_DATAGRAMS, BindError, DATAGRAM_STRIDE, PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeHost } from "../support/fake-host.ts";
 import { FakeLog } from "../support/fake-log.ts";
@@ -266,10 +266,10 @@ describe("sockets that follow the host's addresses", () => {
 test("a batch is handed on datagram by datagram, each with its peer", async () => {
   const scene = new Scene();
   await scene.open({ host: "127.0.0.1" });
-  const octets = new Uint8Array(BATCH_DATAGRAMS * DATAGRAM_OCTETS);
+  const octets = new Uint8Array(BATCH_DATAGRAMS * DATAGRAM_STRIDE);
   const lengths = new Uint32Array(BATCH_DATAGRAMS).fill(3);
   octets.set([1, 2, 3, 9], 0);
-  octets.set([4, 5, 6, 9], DATAGRAM_OCTETS);
+  octets.set([4, 5, 6, 9], DATAGRAM_STRIDE);
   scene.host.udpOptions[0]!.onBatch({
     count: 2,
     octets,

@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import {
   DATAGRAM_OCTETS,
+  DATAGRAM_STRIDE,
   PEER_OCTETS,
   type UdpBatch,
   type UdpEngine,
@@ -11,7 +12,7 @@ import { parseHost, readSockaddr, writeSockaddr } from "../../src/runtime/sockad
 
 /** Datagram i of a batch, as a view. */
 export function datagram(batch: UdpBatch, i: number): Uint8Array {
-  return batch.octets.subarray(i * DATAGRAM_OCTETS, i * DATAGRAM_OCTETS + batch.lengths[i]!);
+  return batch.octets.subarray(i * DATAGRAM_STRIDE, i * DATAGRAM_STRIDE + batch.lengths[i]!);
 }
 
 /** Sends back every datagram of a batch to whoever sent it. */

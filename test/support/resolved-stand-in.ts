@@ -5,7 +5,7 @@
  */
 
 import { type Libc, loadLibc, SO_REUSEADDR, SOL_SOCKET } from "../../src/runtime/libc.ts";
-import { DATAGRAM_OCTETS, PEER_OCTETS, type UdpSocket } from "../../src/runtime/runtime.ts";
+import { DATAGRAM_STRIDE, PEER_OCTETS, type UdpSocket } from "../../src/runtime/runtime.ts";
 import { listenTcp } from "../../src/runtime/streams.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 
@@ -50,7 +50,7 @@ async function serve(host: string): Promise<void> {
     onFault,
     onBatch(batch) {
       for (let i = 0; i < batch.count; i++) {
-        const octets = answer(batch.octets.subarray(i * DATAGRAM_OCTETS, i * DATAGRAM_OCTETS + batch.lengths[i]!));
+        const octets = answer(batch.octets.subarray(i * DATAGRAM_STRIDE, i * DATAGRAM_STRIDE + batch.lengths[i]!));
         const start = socket.reserve();
         socket.room.set(octets, start);
         socket.commit(start, octets.length, batch.peers, i * PEER_OCTETS);

@@ -2,7 +2,7 @@
 
 import { connect } from "node:net";
 import { loadLibc } from "../../src/runtime/libc.ts";
-import { DATAGRAM_OCTETS, PEER_OCTETS } from "../../src/runtime/runtime.ts";
+import { DATAGRAM_STRIDE, PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 import { FrameReader } from "../../src/wire/frame.ts";
@@ -33,7 +33,7 @@ export async function askOverUdp(ledger: Ledger, options: VolumeOptions): Promis
     address: { host: "127.0.0.1", port: 0 },
     onFault: reject,
     onBatch({ count, octets, lengths }) {
-      for (let i = 0; i < count; i++) ledger.check(octets, i * DATAGRAM_OCTETS, lengths[i]!);
+      for (let i = 0; i < count; i++) ledger.check(octets, i * DATAGRAM_STRIDE, lengths[i]!);
       progress.seen();
       fill();
       if (ledger.done) resolve();
