@@ -124,8 +124,9 @@ export class OutgoingMessages extends Messages {
   append(length: number, peers: Uint8Array, peerStart: number): void {
     const i = this.queued++;
     const at = i * PEER_OCTETS;
+    const end = CONTROL_AT + Math.min(peers[peerStart + CONTROL_LENGTH_AT]!, CONTROL_ROOM);
     // Octet by octet: a slice to copy from would be one allocation a datagram.
-    for (let k = 0; k < PEER_OCTETS; k++) this.peers[at + k] = peers[peerStart + k]!;
+    for (let k = 0; k < end; k++) this.peers[at + k] = peers[peerStart + k]!;
     const word = i * HEADER_WORDS;
     this.headerWords[word + NAME_LENGTH] = sockaddrLength(sockaddrFamily(this.peers, at));
     this.headerWords[word + CONTROL_LENGTH] = this.#turnControlAround(at);
