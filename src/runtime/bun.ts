@@ -17,6 +17,7 @@ export function openLibc(libraryName: string): Libc {
     close: { args: ["i32"], returns: "i32" },
     recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
     sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
+    usleep: { args: ["u32"], returns: "i32" },
     poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
     __errno_location: { args: [], returns: "ptr" },
   });
@@ -37,6 +38,7 @@ export function openLibc(libraryName: string): Libc {
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
+    usleep: symbols.usleep,
     poll: symbols.poll,
     errno: () => read.i32(errnoAddress, 0),
     addressOf: (octets) => BigInt(ptr(octets)),

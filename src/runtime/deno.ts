@@ -10,7 +10,7 @@ declare const Deno: {
 
 type Calls = Pick<
   Libc,
-  "socket" | "bind" | "getsockname" | "setsockopt" | "getsockopt" | "fcntl" | "open" | "close" | "sendmmsg"
+  "socket" | "bind" | "getsockname" | "setsockopt" | "getsockopt" | "fcntl" | "open" | "close" | "sendmmsg" | "usleep"
 > & {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
   read(descriptor: number, into: Uint8Array, room: bigint): number;
@@ -33,6 +33,7 @@ export function openLibc(libraryName: string): Libc {
     close: { parameters: ["i32"], result: "i32" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+    usleep: { parameters: ["u32"], result: "i32" },
     poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
     __errno_location: { parameters: [], result: "pointer" },
   });
@@ -53,6 +54,7 @@ export function openLibc(libraryName: string): Libc {
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
+    usleep: symbols.usleep,
     poll: (descriptors, count, waitAtMostMs) => symbols.poll(descriptors, BigInt(count), waitAtMostMs),
     errno: () => errno.getInt32(),
     addressOf: (octets) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(octets)),

@@ -28,6 +28,8 @@ export interface Libc {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
   /** Datagrams sent, at least 1, or -1 when the first could not be. */
   sendmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
+  /** Stops this thread for so long, or until a signal. */
+  usleep(microseconds: number): number;
   /** `descriptors`: struct pollfd, `count` of them. How many are ready, or -1. */
   poll(descriptors: Uint8Array, count: number, waitAtMostMs: number): number;
   /** Why the call just before failed. Meaningless after any other call. */

@@ -31,6 +31,13 @@ import { IncomingMessages, OutgoingMessages } from "./udp-messages.ts";
 const BATCHES_PER_TURN = 4;
 /** Turns without a datagram before a polling socket waits: each costs idle CPU, and more than one were no cheaper. */
 const EMPTY_TURNS = 1;
+/**
+ * A turn that found so many datagrams and yet no full batch is one of many: the next waits a moment, so that more come
+ * together. It saves an eighth of the CPU a query at full load (more batches were half empty), and costs the few who
+ * ask then a tenth of a millisecond. With less traffic nothing waits.
+ */
+const GATHER_FROM = 8;
+const GATHER_MICROSECONDS = 100;
 /** While the kernel's send buffer is full: how soon to offer again, and how often without progress before giving up. */
 const SEND_RETRY_MS = 1;
 const SEND_RETRIES = 50;
@@ -64,7 +71,8 @@ class BatchedSocket implements UdpSocket {
   #turnScheduled = false;
   #flushScheduled = false;
   #handling = false;
-  /** Turns in a row that found no datagram. */
+  /** Datagrams the last turn took, and turns in a row that took none. */
+  #lastTaken = 0;
   #emptyTurns = 0;
   /** Set while the kernel's send buffer is full; and how often it has run since something was taken. */
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -135,7 +143,10 @@ class BatchedSocket implements UdpSocket {
   }
 
   #turn(): void {
+    if (this.#lastTaken >= GATHER_FROM && this.#lastTaken < BATCH_DATAGRAMS) this.#libc.usleep(GATHER_MICROSECONDS);
+    const before = this.counters.received;
     const found = this.#drain();
+    this.#lastTaken = this.counters.received - before;
     if (this.#descriptor < 0) return;
     this.#emptyTurns = found ? 0 : this.#emptyTurns + 1;
     if (found) {
