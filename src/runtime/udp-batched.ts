@@ -36,7 +36,7 @@ const EMPTY_TURNS = 1;
  * together. It saves an eighth of the CPU a query at full load (more batches were half empty), and costs the few who
  * ask then a tenth of a millisecond. With less traffic nothing waits.
  */
-const GATHER_FROM = 16;
+const GATHER_FROM = 8;
 const GATHER_MICROSECONDS = 100;
 /** While the kernel's send buffer is full: how soon to offer again, and how often without progress before giving up. */
 const SEND_RETRY_MS = 1;
