@@ -65,6 +65,7 @@ export function barChart(panels: readonly Panel[]): string {
   const width = COLUMNS * (PANEL_WIDTH + GAP) + GAP;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}" viewBox="0 0 ${width} ${top}" font-family="sans-serif" font-size="12">`,
+    "<title>fdns, its peers and a C echo: what scripts/bench measured</title>",
     `<rect width="${width}" height="${top}" fill="#fff"/>`,
     ...parts,
     "</svg>",
