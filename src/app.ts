@@ -75,6 +75,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
     figures: () => observe(serving, workers?.figures).resolver.counters.ofCache,
     onFlush,
   };
+  const control = await openControl(config.control, cache, runtime, log);
   const pathWatch = new PathWatch(clock, defaults.pathWatchMs.value, runtime.networkPath, (what) => {
     log.info(`${what}: connecting to the upstreams anew`);
     upstreams.renew();
@@ -91,7 +92,6 @@ export async function start(config: Config, { runtime, log: processLog, version 
     runtime: runtime.description,
     admin: admin && `http://${describe(admin.address)}`,
   });
-  const control = await openControl(config.control, cache, runtime, log);
   return {
     listening: listeners.bound,
     async stop() {

@@ -96,7 +96,8 @@ describe.each(forms)("%s", (form) => {
     const page = await metrics();
     expect(page.sum("fdns_queries_total", { transport: "udp" })).toBe(100);
     expect(page.sum("fdns_queries_total", { transport: "tcp" })).toBe(20);
-    expect(page.sum("fdns_upstream_answers_total")).toBe(20);
+    // fdns' own questions, of a connection that was quiet for a while, are among them.
+    expect(page.sum("fdns_upstream_answers_total")).toBeGreaterThanOrEqual(20);
     expect(page.sum("fdns_answers_total", { source: "upstream" })).toBe(20);
     expect(page.sum("fdns_answers_total", { source: "cache" })).toBe(100);
     expect(page.value("fdns_udp_datagrams_sent_total")).toBe(100);
@@ -125,9 +126,11 @@ describe.each(forms)("%s", (form) => {
     expect(page.value("fdns_queries_overloaded_total")).toBe(30);
     await until(() => outcomes.length === 40);
     expect(outcomes.filter((outcome) => outcome === 2)).toHaveLength(30);
-    const sockets = await Promise.all(
-      Array.from({ length: 12 }, () => Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } })),
-    );
+    const sockets: { terminate(): void }[] = [];
+    for (let i = 0; i < 12; i++) {
+      sockets.push(await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } }));
+      await Bun.sleep(20);
+    }
     await Bun.sleep(100);
     const tcp = await metrics();
     expect([tcp.value("fdns_tcp_connections"), tcp.value("fdns_tcp_connections_refused_total")]).toEqual([5, 7]);
