@@ -2,8 +2,8 @@
 
 import { LOCK_WORD } from "./memory.ts";
 
-/** A store takes a few microseconds, and another thread waits about as long as ten of them. */
-const STORE_SPINS = 2000;
+/** A store takes a few microseconds, in a thread that has just begun a hundred: another one waits for some of those. */
+const STORE_SPINS = 20_000;
 /** For what is asked for by people: some hundred milliseconds. */
 const PATIENT_SPINS = 10_000_000;
 

@@ -96,10 +96,13 @@ describe.each(forms)("%s", (form) => {
     const page = await metrics();
     expect(page.sum("fdns_queries_total", { transport: "udp" })).toBe(100);
     expect(page.sum("fdns_queries_total", { transport: "tcp" })).toBe(20);
+    // A worker that finds the cache's lock taken for long does without storing, and then that name is asked once more.
+    const asked = page.sum("fdns_answers_total", { source: "upstream" });
+    expect(asked).toBeGreaterThanOrEqual(20);
+    expect(asked).toBeLessThanOrEqual(40);
+    expect(page.sum("fdns_answers_total", { source: "cache" })).toBe(120 - asked);
     // fdns' own questions, of a connection that was quiet for a while, are among them.
-    expect(page.sum("fdns_upstream_answers_total")).toBeGreaterThanOrEqual(20);
-    expect(page.sum("fdns_answers_total", { source: "upstream" })).toBe(20);
-    expect(page.sum("fdns_answers_total", { source: "cache" })).toBe(100);
+    expect(page.sum("fdns_upstream_answers_total")).toBeGreaterThanOrEqual(asked);
     expect(page.value("fdns_udp_datagrams_sent_total")).toBe(100);
     expect(page.value("fdns_tcp_connections_accepted_total")).toBe(20);
     const shares = ["0", "1"].map((worker) => page.value("fdns_worker_queries_total", { worker }));
