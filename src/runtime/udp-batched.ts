@@ -33,8 +33,8 @@ const BATCHES_PER_TURN = 4;
 const EMPTY_TURNS = 1;
 /**
  * A turn that found so many datagrams and yet no full batch is one of many: the next waits a moment, so that more come
- * together. It saves an eighth of the CPU a query at full load (more batches were half empty), and costs the few who
- * ask then a tenth of a millisecond. With less traffic nothing waits.
+ * together. It saves an eighth of the CPU a query at full load (more batches were half empty), and costs whoever asks
+ * then some 0.2 ms. With less traffic nothing waits.
  */
 const GATHER_FROM = 8;
 const GATHER_MICROSECONDS = 100;
