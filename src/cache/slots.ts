@@ -1,15 +1,15 @@
 /**
  * The index: an open-addressing table with linear probing, a power of two of slots of two words:
  *
- *      31   30 29                                 0
- *     +-------+------------------------------------+
- *     | uses  |  the lower 30 bits of the hash     |
- *     +-------+------------------------------------+
- *     |  ref of the entry; 0: the slot is free     |
- *     +--------------------------------------------+
+ *      31   30      29      28                             0
+ *     +-------+-----------+--------------------------------+
+ *     | uses  | refreshed | the lower 29 bits of the hash  |
+ *     +-------+-----------+--------------------------------+
+ *     |  ref of the entry; 0: the slot is free             |
+ *     +----------------------------------------------------+
  *
- * The uses are here and not in the entry so that a reader that is late can count a use of the wrong one at worst, and
- * never write into an answer; and in no table of their own, as each place apart is a wait for memory in every look-up
+ * What readers write is here and not in the entry so that one that is late can count a use of the wrong one at worst,
+ * and never write into an answer; and in no table of its own, as each place apart is a wait for memory in every look-up
  * of a large cache.
  *
  * Written by who holds the lock; what readers see of a change under way is checked by them against the entry itself.
@@ -23,7 +23,9 @@ export const MAX_PROBES = 128;
 const USES_SHIFT = 30;
 const MAX_USES = 3;
 const ONE_USE = 1 << USES_SHIFT;
-const HASH_MASK = ONE_USE - 1;
+/** Somebody has begun to refresh the entry. */
+const REFRESHED = 1 << 29;
+const HASH_MASK = REFRESHED - 1;
 /** Above this share, look-ups of what is not there become long. */
 const MAX_FILL = 0.85;
 
@@ -54,7 +56,15 @@ export class Slots {
   }
 
   setUses(slot: number, uses: number): void {
-    this.set(slot, this.#words[this.#firstWord + slot * 2]!, this.refOf(slot), uses);
+    const at = this.#firstWord + slot * 2;
+    this.#words[at] = (this.#words[at]! & (ONE_USE - 1)) | (uses << USES_SHIFT);
+  }
+
+  /** Whether this call is the one that begins to refresh the entry. Readers call it, each entry grants it once. */
+  claimRefresh(slot: number): boolean {
+    const at = this.#firstWord + slot * 2;
+    const word = this.#words[at]!;
+    return (word & REFRESHED) === 0 && Atomics.compareExchange(this.#words, at, word, word | REFRESHED) === word;
   }
 
   /** Whether an entry with this hash may be in this slot. */
@@ -66,8 +76,15 @@ export class Slots {
     return this.#words[this.#firstWord + slot * 2 + 1]!;
   }
 
+  /** The entry is in another place now. */
   setRef(slot: number, ref: number): void {
     this.#words[this.#firstWord + slot * 2 + 1] = ref;
+  }
+
+  /** Another entry has taken the place of the one with the same key, and its uses. */
+  replace(slot: number, ref: number): void {
+    this.#words[this.#firstWord + slot * 2]! &= ~REFRESHED;
+    this.setRef(slot, ref);
   }
 
   /** The slot of the entry with this hash at this ref; -1 if it is in none. */
@@ -108,7 +125,8 @@ export class Slots {
       const hash = this.#words[this.#firstWord + next * 2]!;
       const isPastHole = ((next - hash) & mask) >= ((next - hole) & mask);
       if (!isPastHole) continue;
-      this.set(hole, hash, this.refOf(next), this.uses(next));
+      this.#words[this.#firstWord + hole * 2] = hash;
+      this.setRef(hole, this.refOf(next));
       hole = next;
     }
     this.set(hole, 0, 0, 0);

@@ -61,6 +61,8 @@ export class CacheStore {
   readonly #own = new Int32Array(new SharedArrayBuffer(4));
   /** The ref of what `found` describes, or of what search() found. */
   #ref = 0;
+  /** Where find() found it. */
+  #slot = 0;
 
   constructor(memory: SharedArrayBuffer, parts: CacheStoreParts) {
     this.#memory = new CacheMemory(memory);
@@ -90,7 +92,13 @@ export class CacheStore {
     if (slot < 0 || !readEntry(this.#memory, (this.#ref >>> 1) & this.#unitMask, this.#found)) return false;
     if (this.#isShared && !this.intact) return false;
     this.#slots.use(slot);
+    this.#slot = slot;
     return true;
+  }
+
+  /** Whether the caller is to refresh what `found` describes: true once in the life of an entry, for all threads. */
+  claimRefresh(): boolean {
+    return this.#slots.refOf(this.#slot) === this.#ref && this.#slots.claimRefresh(this.#slot);
   }
 
   /** Whether what `found` describes has not been overwritten since find(): to be asked after its octets were copied. */
@@ -212,7 +220,7 @@ export class CacheStore {
     if (slot >= 0) {
       tallies[TALLY.REPLACED]!++;
       this.#eviction.forget(slot);
-      this.#slots.setRef(slot, ref);
+      this.#slots.replace(slot, ref);
       return;
     }
     const free = this.#slots.freeSlot(hash);

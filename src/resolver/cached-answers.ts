@@ -78,6 +78,11 @@ export class CachedAnswers {
     return this.#ageDs >= found.lifetimeSeconds * 10 * ENDING && (found.flags & KEY_DENIAL) === 0;
   }
 
+  /** Whether the caller is to refresh what was found; nobody else will be told so. */
+  claimRefresh(): boolean {
+    return this.#store.claimRefresh();
+  }
+
   /** Writes what was found as writeAnswer() does, with its TTLs of now. -1 if another thread overwrote it meanwhile. */
   write(room: Uint8Array, at: number, limit: number, query: Query, udpPayloadSize: number, isStale: boolean): number {
     const { found, octets } = this.#store;

@@ -22,10 +22,13 @@ export class RefreshBudget {
     if (this.#left < this.#most) this.#left += SHARE;
   }
 
-  /** Whether one refresh may begin; it is then spent. */
-  spend(): boolean {
-    if (this.#left < 1) return false;
+  /** Whether one refresh may begin. */
+  get allows(): boolean {
+    return this.#left >= 1;
+  }
+
+  /** One has begun. */
+  spend(): void {
     this.#left--;
-    return true;
   }
 }

@@ -188,8 +188,10 @@ export class Resolver implements ResolutionOwner {
 
   /** An answer about to end is asked for again, once and within a budget, so that nobody has to wait for it. */
   #refreshEarly(query: Query, flags: number, hash: number, nowMs: number): void {
-    if (this.#inFlight.find(query, flags, hash) !== undefined) return;
-    if (this.#failures.find(query, flags, hash, nowMs) !== undefined || !this.#refreshBudget.spend()) return;
+    if (!this.#refreshBudget.allows || this.#inFlight.find(query, flags, hash) !== undefined) return;
+    if (this.#failures.find(query, flags, hash, nowMs) !== undefined) return;
+    if (!this.#parts.answers!.claimRefresh()) return;
+    this.#refreshBudget.spend();
     this.counters.prefetches++;
     const resolution = this.#prepare(query, flags, hash, nowMs);
     // Who asks once the answer has ended waits for the new one, as long as for any other.

@@ -28,7 +28,7 @@ type Step =
       readonly ttls: number;
       readonly laterDs: number;
     }
-  | { readonly does: "find" | "remove"; readonly key: number; readonly flags: number }
+  | { readonly does: "find" | "refresh" | "remove"; readonly key: number; readonly flags: number }
   | { readonly does: "flush" | "walk" };
 
 const key = fc.integer({ min: 0, max: KEYS - 1 });
@@ -47,6 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 150, arbitrary: fc.record({ does: fc.constant("find" as const), key, flags }) },
+  { weight: 50, arbitrary: fc.record({ does: fc.constant("refresh" as const), key, flags }) },
   { weight: 15, arbitrary: fc.record({ does: fc.constant("remove" as const), key, flags }) },
   { weight: 8, arbitrary: fc.record({ does: fc.constant("walk" as const) }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("flush" as const) }) },
@@ -56,6 +57,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 class Comparison {
   readonly store;
   readonly #model = new Map<string, StoredAnswer>();
+  /** Names of entries whose refresh somebody has begun. */
+  readonly #refreshed = new Set<string>();
   #nowDs = 1000;
   #version = 0;
 
@@ -66,11 +69,13 @@ class Comparison {
   take(step: Step): void {
     if (step.does === "put") this.#put(step);
     else if (step.does === "find") this.find(step.key, step.flags);
+    else if (step.does === "refresh") this.#refresh(step.key, step.flags);
     else if (step.does === "remove") this.#remove(step.key, step.flags);
     else if (step.does === "walk") this.walk();
     else {
       expect(this.store.flush()).toBe(true);
       this.#model.clear();
+      this.#refreshed.clear();
     }
   }
 
@@ -80,7 +85,17 @@ class Comparison {
     const lifetimeSeconds = 1 + (this.#version % 90);
     const answer = answerOf(step.key, this.#version, { ...step, lifetimeSeconds, storedDs: this.#nowDs });
     // A store that is refused leaves what was there.
-    if (put(this.store, answer)) this.#model.set(nameOf(step.key, step.flags), answer);
+    if (!put(this.store, answer)) return;
+    this.#model.set(nameOf(step.key, step.flags), answer);
+    this.#refreshed.delete(nameOf(step.key, step.flags));
+  }
+
+  #refresh(key: number, flags: number): void {
+    const name = nameOf(key, flags);
+    if (!this.find(key, flags)) return;
+    const isFirst = !this.#refreshed.has(name);
+    if (this.store.claimRefresh() !== isFirst) throw new Error(`refreshed ${name} ${isFirst ? "never" : "twice"}`);
+    this.#refreshed.add(name);
   }
 
   #remove(key: number, flags: number): void {
@@ -88,7 +103,7 @@ class Comparison {
     if (remove(this.store, questionOf(key), flags) && !was) throw new Error("removed what was not stored");
   }
 
-  find(key: number, flags: number): void {
+  find(key: number, flags: number): boolean {
     const expected = this.#model.get(nameOf(key, flags));
     const isFound = find(this.store, questionOf(key), flags);
     if (isFound) {
@@ -99,6 +114,7 @@ class Comparison {
     } else if (expected !== undefined && this.store.counters.evictions === 0) {
       throw new Error(`forgot ${nameOf(key, flags)} without need`);
     }
+    return isFound;
   }
 
   /** What a walk comes by is what counters and look-ups say. */

@@ -74,6 +74,32 @@ describe("an answer in the store", () => {
     expect([...store.octets.subarray(at(12), at(found.bodyOctets))]).toEqual([...asked, ...records]);
   });
 
+  test("is refreshed by the first who asks, until it is replaced", () => {
+    const store = storeOf(SMALL_OCTETS);
+    const answer = answerOf(1, 1);
+    put(store, answer);
+    const claims = () => [find(store, answer.question), store.claimRefresh()];
+    expect([claims(), claims(), claims()]).toEqual([
+      [true, true],
+      [true, false],
+      [true, false],
+    ]);
+    put(store, answerOf(1, 2));
+    expect([claims(), claims()]).toEqual([
+      [true, true],
+      [true, false],
+    ]);
+  });
+
+  test("is not refreshed by who found what has been replaced since", () => {
+    const store = storeOf(SMALL_OCTETS);
+    put(store, answerOf(1, 1));
+    find(store, answerOf(1, 1).question);
+    put(store, answerOf(1, 2));
+    find(store, answerOf(2, 1).question);
+    expect(store.claimRefresh()).toBe(false);
+  });
+
   test("gives way to the next of its key", () => {
     const store = storeOf(SMALL_OCTETS);
     put(store, answerOf(1, 1));

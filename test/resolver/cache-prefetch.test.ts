@@ -51,6 +51,32 @@ describe("an answer asked for in the last tenth of its life", () => {
     expect(scene.asked).toHaveLength(1);
   });
 
+  test.each([
+    ["has TTL 0", positive(0)],
+    ["says that there is no such name, without an SOA", { flags: 0x8183 }],
+  ])("once, also if what comes may not be kept: it %s", (_what, fresh) => {
+    const scene = ending();
+    scene.ask();
+    scene.answer(fresh);
+    for (let second = 0; second < 10; second++) {
+      expect(scene.ask().reply).toMatchObject({ rcode: 0, addresses: ["192.0.2.1"] });
+      scene.seconds(1);
+    }
+    expect(scene.asked).toEqual([]);
+    scene.ask();
+    expect(scene.asked).toHaveLength(1);
+  });
+
+  test("each time that a new answer has come to its end", () => {
+    const scene = ending();
+    for (let life = 1; life <= 3; life++) {
+      scene.ask();
+      scene.answer(positive(100, 1 + life));
+      scene.seconds(95);
+    }
+    expect(scene.resolver.counters.prefetches).toBe(3);
+  });
+
   test.each([1, 2, 9])("also with a life of %d s", (lifetimeSeconds) => {
     const scene = ending(lifetimeSeconds);
     scene.ask();
@@ -91,11 +117,11 @@ describe("when a refresh fails", () => {
     ["with REFUSED", (scene: CacheScene) => scene.answer({ flags: 0x8185 })],
     ["as no upstream answers", (scene: CacheScene) => scene.fail("timeout")],
     ["as none is there", (scene: CacheScene) => scene.fail("connect")],
-  ])("%s, it is not tried again before the answer ends, nor within 30 s", (_what, fails) => {
+  ])("%s, it is not tried again before the answer ends", (_what, fails) => {
     const scene = ending(300);
     scene.ask();
     fails(scene);
-    for (let second = 0; second < 29; second++) {
+    for (let second = 0; second < 30; second++) {
       expect(scene.ask().reply).toMatchObject({ rcode: 0, ede: [] });
       scene.seconds(1);
     }

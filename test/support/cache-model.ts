@@ -31,6 +31,7 @@ interface Kept {
   readonly addresses: readonly string[];
   readonly ttlSeconds: number;
   readonly storedMs: number;
+  isRefreshed: boolean;
 }
 
 interface Failed {
@@ -72,7 +73,9 @@ export class CacheModel {
     this.#give(client, found);
     const isEnding = this.#ageSeconds(found) >= found.ttlSeconds * 0.9 && this.#kept.get(question) === found;
     const isTried = this.underWay.has(question) || this.#failureOf(question) !== undefined;
-    if (isEnding && !isTried) this.#begin(question, true, false);
+    if (!isEnding || isTried || found.isRefreshed) return;
+    found.isRefreshed = true;
+    this.#begin(question, true, false);
   }
 
   #miss(client: number, question: string, stale: Kept | undefined): void {
@@ -101,7 +104,7 @@ export class CacheModel {
     const { ttlSeconds } = answer;
     const isDenial = answer.kind === "nxdomain";
     const reply = isDenial ? { rcode: 3, addresses: [] } : { rcode: 0, addresses: [`192.0.2.${answer.number}`] };
-    const kept = { ...reply, ttlSeconds, storedMs: this.#nowMs };
+    const kept = { ...reply, ttlSeconds, storedMs: this.#nowMs, isRefreshed: false };
     if (ttlSeconds > 0) this.#kept.set(question, kept);
     if (ttlSeconds > 0 && isDenial && answer.isValidated) this.#denied.set(question, kept);
     for (const client of waiting) this.replies[client] = { ...reply, ttlSeconds, ede: undefined };
