@@ -1,13 +1,15 @@
 /**
  * Measures the cache's storage, in one run: octets an entry takes, resident memory with 0, 100 thousand and 1 million
  * answers, look-ups among few and many, hit rate against a plain LRU of the same octets, the longest time the event
- * loop is kept while a store fills, and threads that read and write at once. Called by scripts/measure-cache.
+ * loop is kept while a store fills, threads that read and write at once, and the heap a query that is answered from the
+ * cache takes. Called by scripts/measure-cache.
  */
 
 import { readFileSync } from "node:fs";
 import { CacheStore, cacheMemory } from "../src/cache/store.ts";
 import { systemRandom } from "../src/runtime/clock.ts";
 import { runThreads } from "../test/cache/store-threads.ts";
+import { hitAllocation } from "../test/resolver/hit-allocation.ts";
 import { numbersFrom } from "../test/support/fake-random.ts";
 
 const MIB = 2 ** 20;
@@ -245,13 +247,21 @@ const THREAD_OPERATIONS = 10_000_000;
 async function threads(): Promise<void> {
   for (const memoryOctets of [16 * 1024, 64 * 1024]) {
     const began = performance.now();
-    const seen = await runThreads({ memoryOctets, readers: 2, writers: 1, operations: THREAD_OPERATIONS / 2 });
+    const seen = await runThreads({ memoryOctets, readers: 2, writers: 1, operations: THREAD_OPERATIONS });
     console.log(
       `threads: 2 readers, 1 writer, ${memoryOctets / 1024} KiB: ${seen.operations} operations in ` +
         `${fixed((performance.now() - began) / 1000)} s, ${seen.hits} hits, ${seen.overtaken} overwritten while copied ` +
         `and so not used, ${seen.torn} torn`,
     );
   }
+}
+
+async function allocation(): Promise<void> {
+  const { hitOctets, controlOctets } = await hitAllocation();
+  console.log(
+    `allocation: a query answered from the cache, from its octets to those of the response, takes ${fixed(hitOctets, 2)} ` +
+      `octets of heap; with one small object made for each, ${fixed(controlOctets, 2)}`,
+  );
 }
 
 const PARTS: Readonly<Record<string, () => unknown>> = {
@@ -261,6 +271,7 @@ const PARTS: Readonly<Record<string, () => unknown>> = {
   "hit-rate": hitRate,
   pauses,
   threads,
+  allocation,
 };
 
 const [first, count] = process.argv.slice(2);
