@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import * as c from "../../src/runtime/libc.ts";
+import type { Readiness } from "../../src/runtime/readiness.ts";
 import { BindError } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { openClient, openEcho, until } from "./loopback.ts";
 
 const libc = await c.loadLibc();
@@ -138,5 +140,67 @@ describe("sending", () => {
     expect(client.received).toEqual(["127.0.0.1 next"]);
     echo.close();
     client.socket.close();
+  });
+});
+
+describe("a signal", () => {
+  /** An echo that waits for datagrams, with signals that the test gives. */
+  const openWaiting = async () => {
+    const happened: string[] = [];
+    let onReadable = () => {};
+    const readiness: Readiness = (_descriptor, whenReadable) => {
+      onReadable = whenReadable;
+      return { arm: () => happened.push("arm"), disarm: () => happened.push("disarm"), end: () => {} };
+    };
+    const clock = new FakeClock();
+    const echo = await openEcho(batchedUdpEngine(libc, readiness, () => clock.nowMs()));
+    const client = await openClient(engine);
+    const settled = async () => {
+      for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
+    };
+    await settled();
+    return {
+      happened,
+      clock,
+      /** So many datagrams come, and the kernel says so. */
+      come: async (count: number) => {
+        for (let i = 0; i < count; i++) client.send("127.0.0.1", echo.address.port, "q");
+        await new Promise(setImmediate);
+        onReadable();
+      },
+      answered: (count: number) => until("answered", () => client.received.length === count),
+      settled,
+      end: () => {
+        echo.close();
+        client.socket.close();
+      },
+    };
+  };
+
+  test("of a trickle leaves the socket waiting", async () => {
+    const { happened, clock, come, answered, end } = await openWaiting();
+    for (let i = 1; i <= 3; i++) {
+      await come(1);
+      await answered(i);
+      clock.advance(2);
+    }
+    expect(happened).toEqual(["arm"]);
+    end();
+  });
+
+  test("soon after another, or for several datagrams, is the last until nothing comes any more", async () => {
+    const { happened, clock, come, answered, settled, end } = await openWaiting();
+    await come(1);
+    clock.advance(1);
+    await come(1);
+    await answered(2);
+    await settled();
+    expect(happened).toEqual(["arm", "disarm", "arm"]);
+    clock.advance(2);
+    await come(200);
+    await answered(202);
+    await settled();
+    expect(happened).toEqual(["arm", "disarm", "arm", "disarm", "arm"]);
+    end();
   });
 });
