@@ -62,6 +62,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
   isReady = true;
   serving.warm();
   workers?.start({ ...common, config, sockets: listeners.shared }, store);
+  const endEasing = runtime.easeBackgroundThreads();
   const cacheFile = openCacheFile(config, serving, cacheTime, runtime, log);
   const onFlush = () => {
     serving.resolver.forgetFailures();
@@ -96,6 +97,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
     listening: listeners.bound,
     async stop() {
       pathWatch.stop();
+      endEasing();
       await control?.close();
       await Promise.all([serving.stop(), workers?.stop()]);
       await cacheFile?.stop();

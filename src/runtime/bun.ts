@@ -1,5 +1,6 @@
 /** The C library's calls bound through Bun's FFI. Loaded under Bun only. */
 import { dlopen, ptr, read } from "bun:ffi";
+import type { SetScheduling } from "./background-threads.ts";
 import type { Libc } from "./libc.ts";
 
 /** @throws Error when the library or one of the calls is not there. */
@@ -43,4 +44,13 @@ export function openLibc(libraryName: string): Libc {
     errno: () => read.i32(errnoAddress, 0),
     addressOf: (octets) => BigInt(ptr(octets)),
   };
+}
+
+/** The C library has no name for the call before glibc 2.41, so it is called by its number. */
+const SCHED_SETATTR = process.arch === "arm64" ? 274n : 314n;
+
+/** @throws Error when the library is not there */
+export function openScheduling(libraryName: string): SetScheduling {
+  const { symbols } = dlopen(libraryName, { syscall: { args: ["i64", "i64", "ptr", "i64"], returns: "i64" } });
+  return (thread, attributes) => Number(symbols.syscall(SCHED_SETATTR, BigInt(thread), attributes, 0n));
 }

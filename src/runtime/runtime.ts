@@ -270,4 +270,6 @@ export interface Runtime {
   /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
   uptimeMs(): number | undefined;
   readonly files: Files;
+  /** Makes threads that the runtime has besides those that answer give way to them. Returns what ends it. */
+  easeBackgroundThreads(): () => void;
 }

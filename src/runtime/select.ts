@@ -1,6 +1,7 @@
 /** Which runtime is underneath, put together from the parts that differ. */
 
 import * as os from "node:os";
+import { easeBackgroundThreads } from "./background-threads.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { files } from "./files.ts";
 import { loadLibc } from "./libc.ts";
@@ -33,7 +34,17 @@ export function selectRuntime(): Runtime {
     networkPath,
     uptimeMs,
     files,
+    easeBackgroundThreads: easing,
   };
+}
+
+/** Only Bun has such threads that nobody waits for: Deno collects garbage on those on which it compiles. */
+function easing(): () => void {
+  if (process.versions.bun === undefined) return () => {};
+  return easeBackgroundThreads(systemClock, async () => {
+    const [{ libraryName }, { openScheduling }] = await Promise.all([loadLibc(), import("./bun.ts")]);
+    return openScheduling(libraryName);
+  });
 }
 
 /**

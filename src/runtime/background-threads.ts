@@ -1,0 +1,69 @@
+/**
+ * Bun compiles JavaScript, and gives memory back, on threads beside the one that answers. Where all of them share one
+ * core they are given turns of 3 ms (the kernel's base slice), and a query waits that long. So they are made to give way:
+ * a lower priority, and turns of a tenth of a millisecond. They still get a tenth of a core that is full, so that what
+ * waits for them (the collector for the compiler to pause) never waits for long; the collector's own threads are left
+ * as they are. Threads come and go, so this looks again every second.
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+import type { Clock } from "./runtime.ts";
+
+/** sched_setattr(2) for one thread. 0, or -1. */
+export type SetScheduling = (thread: number, attributes: Uint8Array) => number;
+
+const BACKGROUND = /^(JITWorker|JSCWarmUp|mi-scavenger)/;
+const LOOK_EVERY_MS = 1000;
+
+/** A weight of 110, beside the 1,024 of nice 0 (sched(7)). */
+const NICE = 10;
+/** Since Linux 6.12; the least it allows. Earlier ones take no notice of it, and let a thread that slept go first. */
+const SLICE_NS = 100_000n;
+
+/** struct sched_attr, as first defined (sched_setattr(2)): 48 octets. */
+function schedulingAttributes(): Uint8Array {
+  const octets = new Uint8Array(new ArrayBuffer(48));
+  const view = new DataView(octets.buffer);
+  view.setUint32(0, octets.length, true);
+  view.setInt32(16, NICE, true);
+  view.setBigUint64(24, SLICE_NS, true);
+  return octets;
+}
+
+/** Begins in a second, when start-up is over; returns what ends it. A kernel or a filter of system calls may say no. */
+export function easeBackgroundThreads(clock: Pick<Clock, "after">, open: () => Promise<SetScheduling>): () => void {
+  const attributes = schedulingAttributes();
+  let eased = new Set<string>();
+  let isOver = false;
+  const look = (setScheduling: SetScheduling) => {
+    if (isOver) return;
+    const threads = backgroundThreads();
+    for (const thread of threads) if (!eased.has(thread)) setScheduling(Number(thread), attributes);
+    eased = new Set(threads);
+    cancel = clock.after(LOOK_EVERY_MS, () => look(setScheduling));
+  };
+  // Where the C library cannot be called, the line about the engine says so; here it costs some latency at times.
+  let cancel = clock.after(LOOK_EVERY_MS, () => void open().then(look, () => {}));
+  return () => {
+    isOver = true;
+    cancel();
+  };
+}
+
+/** Numbers of this process' threads; none where they cannot be listed. */
+function backgroundThreads(): string[] {
+  try {
+    return readdirSync("/proc/self/task").filter((thread) => BACKGROUND.test(nameOf(thread)));
+  } catch {
+    return [];
+  }
+}
+
+/** "" if it has ended meanwhile. */
+function nameOf(thread: string): string {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/comm`, "latin1");
+  } catch {
+    return "";
+  }
+}
