@@ -6,7 +6,7 @@ import { FEW, MANY } from "./names.ts";
 import type { Figures } from "./results.ts";
 import { type Column, eachAlone, kept, type Row, using } from "./rows.ts";
 import { PEERS, type RunningServer, type ServerName } from "./servers.ts";
-import { type Stage, WARM_SECONDS } from "./stage.ts";
+import { type Stage, WARM_PACED_SECONDS, WARM_SECONDS } from "./stage.ts";
 
 /** Queries a second that every server carries, for latencies that can be compared. */
 export const SAME_RATE = 20_000;
@@ -32,7 +32,7 @@ const LATENCY_COLUMNS: readonly Column[] = [
 
 /** The names of one server's life; new ones are new in each. */
 interface Names {
-  file(stage: Stage, load: "warm" | "most" | "half" | "same", seconds: number): string;
+  file(stage: Stage, load: string, seconds: number): string;
   /** Names are asked once. */
   readonly once: boolean;
 }
@@ -56,8 +56,8 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
   const memory = { residentMiB: residentMiBOf(server.pid) };
   if (pacedSeconds === 0) return { ...most, ...memory };
   const rate = Math.max(1000, Math.round(most.queriesPerSecond / 2));
-  const half = await stage.paced(server, file(stage, "half", pacedSeconds), rate * pacedSeconds, rate);
-  const same = await stage.paced(server, file(stage, "same", pacedSeconds), SAME_RATE * pacedSeconds, SAME_RATE);
+  const half = await paced(stage, server, names, "half", rate);
+  const same = await paced(stage, server, names, "same", SAME_RATE);
   return {
     ...most,
     ...memory,
@@ -70,6 +70,13 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
     sameFailedPercent: (100 * (same.lost + same.failed)) / same.sent,
     sameCpuUs: (same.userUs + same.systemUs) / same.sent,
   };
+}
+
+/** Queries at this rate, after as many as it takes to get used to it. */
+async function paced(stage: Stage, server: RunningServer, { file }: Names, load: string, rate: number) {
+  const { pacedSeconds } = stage.parts;
+  await stage.paced(server, file(stage, `${load}-warm`, WARM_PACED_SECONDS), rate * WARM_PACED_SECONDS, rate);
+  return stage.paced(server, file(stage, load, pacedSeconds), rate * pacedSeconds, rate);
 }
 
 function loadedRow(names: Names): Row["round"] {

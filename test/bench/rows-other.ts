@@ -4,6 +4,7 @@ import { cpuTimeOf } from "./cpu-time.ts";
 import { type Column, eachAlone, type Row, together, using } from "./rows.ts";
 import { SAME_RATE } from "./rows-load.ts";
 import { PEERS, type ServerName } from "./servers.ts";
+import { WARM_SECONDS } from "./stage.ts";
 import { spreadOf } from "./statistics.ts";
 
 const FDNS_AND_PEERS: readonly ServerName[] = ["fdns", ...PEERS];
@@ -63,7 +64,7 @@ export const OTHER_ROWS: readonly Row[] = [
     round: eachAlone((stage, name) =>
       using(stage.start(name), async (server) => {
         const file = stage.parts.names.few();
-        await stage.most(server, { file, once: true, seconds: 2, outstanding: 100 });
+        await stage.most(server, { file, seconds: WARM_SECONDS, outstanding: 100 });
         await Bun.sleep(500);
         const report = await stage.paced(server, file, TRICKLE_RATE * TRICKLE_SECONDS, TRICKLE_RATE);
         return {
