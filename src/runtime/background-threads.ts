@@ -1,12 +1,13 @@
 /**
  * Bun compiles JavaScript, and gives memory back, on threads beside the one that answers. Where all of them share one
- * core they are given turns of 3 ms (the kernel's base slice), and a query waits that long. So they are made to give way:
- * a lower priority, and turns of a tenth of a millisecond. They still get a tenth of a core that is full, so that what
+ * core they are given turns of some 3 ms (the kernel's base slice), and a query waits that long. So they give way, with
+ * a lower priority and turns of a tenth of a millisecond. They still get a tenth of a core that is full, so that what
  * waits for them (the collector for the compiler to pause) never waits for long; the collector's own threads are left
  * as they are. Threads come and go, so this looks again every second.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import type { Clock } from "./runtime.ts";
 
 /** sched_setattr(2) for one thread. 0, or -1. */
@@ -15,8 +16,9 @@ export type SetScheduling = (thread: number, attributes: Uint8Array) => number;
 const BACKGROUND = /^(JITWorker|JSCWarmUp|mi-scavenger)/;
 const LOOK_EVERY_MS = 1000;
 
-/** A weight of 110, beside the 1,024 of nice 0 (sched(7)). */
-const NICE = 10;
+/** A tenth of the weight of the thread that answers (sched(7)). */
+const NICER_BY = 10;
+const NICEST = 19;
 /** Since Linux 6.12; the least it allows. Earlier ones take no notice of it, and let a thread that slept go first. */
 const SLICE_NS = 100_000n;
 
@@ -25,7 +27,7 @@ function schedulingAttributes(): Uint8Array {
   const octets = new Uint8Array(new ArrayBuffer(48));
   const view = new DataView(octets.buffer);
   view.setUint32(0, octets.length, true);
-  view.setInt32(16, NICE, true);
+  view.setInt32(16, Math.min(NICEST, getPriority() + NICER_BY), true);
   view.setBigUint64(24, SLICE_NS, true);
   return octets;
 }

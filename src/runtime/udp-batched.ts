@@ -33,7 +33,7 @@ import { IncomingMessages, OutgoingMessages } from "./udp-messages.ts";
 const BATCHES_PER_TURN = 4;
 /**
  * A signal so long after the one before is of a trickle: its datagram is taken, and the socket waits on. That saves two
- * fcntl(2), two looks at nothing and two turns of the loop, a third of what the query costs. Under load, signals would
+ * fcntl(2), two looks at nothing and two turns of the loop, a fifth of what the query costs. Under load, signals would
  * come by the dozen for each batch.
  */
 const TRICKLE_MS = 2;

@@ -37,11 +37,12 @@ function niceOfThreads(): Map<string, Set<number>> {
 }
 
 test("a second after the start", async () => {
-  const own = niceOfThreads().get("fdns");
+  const [own = 0] = niceOfThreads().get("fdns")!;
+  const lower = Math.min(19, own + 10);
   const until = performance.now() + 10_000;
-  while (!niceOfThreads().get("JITWorker")?.has(10) && performance.now() < until) await Bun.sleep(100);
+  while (!niceOfThreads().get("JITWorker")?.has(lower) && performance.now() < until) await Bun.sleep(100);
   const nice = niceOfThreads();
-  expect(nice.get("JITWorker")).toEqual(new Set([10]));
-  expect(nice.get("fdns")).toEqual(own!);
+  expect(nice.get("JITWorker")).toEqual(new Set([lower]));
+  expect(nice.get("fdns")).toEqual(new Set([own]));
   expect(rcodeOf(await askUdp(fdns.port, query({ id: 1, name: "www.example.test" })))).toBe(0);
 });
