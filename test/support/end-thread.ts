@@ -6,6 +6,7 @@
 import { dlopen, ptr } from "bun:ffi";
 import { readdirSync, readFileSync } from "node:fs";
 
+const PTRACE_CONT = 7n;
 const PTRACE_GETREGS = 12n;
 const PTRACE_SETREGS = 13n;
 const PTRACE_DETACH = 17n;
@@ -14,6 +15,9 @@ const PTRACE_INTERRUPT = 0x4207n;
 /** waitpid(2): threads too. */
 const WALL = 0x40000000;
 const SYS_EXIT = 60n;
+/** A thread with nothing to do may still be at work for a moment (its collector, a timer): how often to look again, and after what pause. */
+const LOOKS = 200;
+const LOOK_AGAIN_MS = 5;
 /** Octets of the instruction that calls the kernel, behind which a thread that waits in a call stands. */
 const SYSCALL_OCTETS = 2n;
 
@@ -46,12 +50,19 @@ export function endThread(id: number): void {
     const result = symbols.ptrace(request, BigInt(id), null, registers === null ? null : ptr(registers));
     if (result !== 0n && Number(result) !== 0) throw new Error(`ptrace ${request} of thread ${id} failed`);
   };
-  call(PTRACE_SEIZE);
-  call(PTRACE_INTERRUPT);
-  if (symbols.waitpid(id, null, WALL) !== id) throw new Error(`thread ${id} did not stop`);
   const registers = new BigUint64Array(new ArrayBuffer(REGISTERS * 8));
-  call(PTRACE_GETREGS, registers);
-  if (registers[ORIG_RAX]! >> 63n !== 0n) throw new Error(`thread ${id} is in no call of the kernel`);
+  const isInCall = () => {
+    call(PTRACE_INTERRUPT);
+    if (symbols.waitpid(id, null, WALL) !== id) throw new Error(`thread ${id} did not stop`);
+    call(PTRACE_GETREGS, registers);
+    return registers[ORIG_RAX]! >> 63n === 0n;
+  };
+  call(PTRACE_SEIZE);
+  for (let looks = 1; !isInCall(); looks++) {
+    if (looks === LOOKS) throw new Error(`thread ${id} was in no call of the kernel, ${LOOKS} times`);
+    call(PTRACE_CONT);
+    Bun.sleepSync(LOOK_AGAIN_MS);
+  }
   registers[RIP]! -= SYSCALL_OCTETS;
   registers[RAX] = SYS_EXIT;
   registers[RDI] = 0n;
