@@ -18,7 +18,8 @@
 
 import { fold, sameQuestion } from "../wire/name.ts";
 import { copyOctets, readUint16, writeUint16 } from "../wire/octets.ts";
-import { HEADER_OCTETS, MAX_NAME_OCTETS, OPTION } from "../wire/protocol.ts";
+import { HEADER_OCTETS, OPTION } from "../wire/protocol.ts";
+import { plainQuestionOctets } from "../wire/query.ts";
 import type { MessageLayout } from "../wire/response.ts";
 import { type Found, MAX_TTLS } from "./found.ts";
 import { type CacheMemory, UNIT_OCTETS } from "./memory.ts";
@@ -170,16 +171,11 @@ function copyKeptOptions(octets: Uint8Array, start: number, layout: MessageLayou
   }
 }
 
-/** Whether the message's question is a name without pointers, a type and a class, so that its octets are a key. */
-export function hasPlainQuestion(octets: Uint8Array, start: number, layout: MessageLayout): boolean {
-  const nameOctets = layout.questionOctets - 4;
-  if (nameOctets < 1 || nameOctets > MAX_NAME_OCTETS) return false;
-  const first = start + HEADER_OCTETS;
-  let at = first;
-  while (at < first + nameOctets - 1) {
-    const label = octets[at]!;
-    if (label === 0 || label > 63) return false;
-    at += 1 + label;
-  }
-  return at === first + nameOctets - 1 && octets[at] === 0;
+/** Whether the message's question can be a key. */
+export function hasPlainQuestion(
+  octets: Uint8Array,
+  start: number,
+  { questionOctets, bodyOctets }: MessageLayout,
+): boolean {
+  return questionOctets > 0 && plainQuestionOctets(octets, start, bodyOctets) === questionOctets;
 }

@@ -6,34 +6,37 @@
 
 import type { Random } from "../runtime/runtime.ts";
 
+/** The keyed hash of the question (name, type, class) at octets[at, at + questionOctets): 32 bits, unsigned. */
+export type QuestionHash = (octets: Uint8Array, at: number, questionOctets: number) => number;
+
 /** The hash under a key of its own, for those who have no cache to take it from. */
-export function keyedHash(random: Random): (question: Uint8Array, questionOctets: number, flags: number) => number {
+export function keyedHash(random: Random): QuestionHash {
   const key = new Uint8Array(8);
   random.fill(key);
   const [seedA = 0, seedB = 0] = new Int32Array(key.buffer);
-  return (question, questionOctets, flags) => questionHash(seedA, seedB, question, questionOctets, flags);
+  return (octets, at, questionOctets) => questionHash(seedA, seedB, octets, at, questionOctets);
 }
 
-/** Unsigned 32 bits. The question (name, type, class) starts at octet 0; `flags` are the key's, below 256. */
+/** See QuestionHash. Flags of a key do not count: it is known before they have been read. */
 export function questionHash(
   seedA: number,
   seedB: number,
-  question: Uint8Array,
+  octets: Uint8Array,
+  at: number,
   questionOctets: number,
-  flags: number,
 ): number {
-  const nameOctets = questionOctets - 4;
+  const nameEnd = at + questionOctets - 4;
   let v0 = seedA | 0;
   let v1 = seedB | 0;
-  // The length and the flags are in the state from the start: a round less than as a last word.
-  let v2 = 0x6c796765 ^ v0 ^ ((questionOctets << 8) | flags);
+  // The length is in the state from the start: a round less than as a last word.
+  let v2 = 0x6c796765 ^ v0 ^ questionOctets;
   let v3 = 0x74656462 ^ v1;
   // The name, its type and class, and three rounds more.
-  const ofType = (nameOctets + 3) >> 2;
+  const ofType = (questionOctets - 1) >> 2;
   for (let i = 0; i < ofType + 4; i++) {
     let word = 0;
-    if (i < ofType) word = foldedWord(question, i * 4, nameOctets);
-    else if (i === ofType) word = wordAt(question, nameOctets);
+    if (i < ofType) word = foldedWord(octets, at + i * 4, nameEnd);
+    else if (i === ofType) word = wordAt(octets, nameEnd);
     else if (i === ofType + 1) v2 ^= 0xff;
     v3 ^= word;
     v0 = (v0 + v1) | 0;
@@ -60,9 +63,9 @@ function wordAt(octets: Uint8Array, at: number): number {
 }
 
 /** The name's four octets at `at`, those behind its end left out, in lower case. */
-function foldedWord(octets: Uint8Array, at: number, nameOctets: number): number {
+function foldedWord(octets: Uint8Array, at: number, nameEnd: number): number {
   // The octets behind a name are its type and class, so all four can be read.
-  const spare = at + 4 - nameOctets;
+  const spare = at + 4 - nameEnd;
   const word = spare > 0 ? wordAt(octets, at) & (-1 >>> (spare * 8)) : wordAt(octets, at);
   // In each octet, without its top bit: the top bit of the sum says whether it is at least "A", and whether above "Z".
   const seven = word & 0x7f7f7f7f;

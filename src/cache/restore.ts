@@ -140,7 +140,7 @@ class Restoring {
     const ageDs = this.#entry.ageDs + this.#elapsedDs;
     const lifetimeSeconds = Math.min(this.#entry.lifetimeSeconds, lifetimeOf(room, start, layout, qtype, limits));
     if (lifetimeSeconds === 0 || ageDs >= (lifetimeSeconds + staleSeconds) * 10) return false;
-    const hash = store.hash(this.#question, questionOctets, flags);
+    const hash = store.hash(this.#question, 0, questionOctets);
     const storedDs = time.nowDs - ageDs;
     const isThere = store.find(this.#question, questionOctets, flags, hash);
     if (isThere && store.found.storedDs >= storedDs) return false;

@@ -11,7 +11,7 @@ import { entryUnits, hasPlainQuestion, isKeyAt, keptOptionsOctets, readEntry, wr
 import { Eviction } from "./eviction.ts";
 import { Found, type FoundEntry, MAX_TTLS } from "./found.ts";
 import { Ghosts } from "./ghosts.ts";
-import { questionHash } from "./hash.ts";
+import { type QuestionHash, questionHash } from "./hash.ts";
 import { KEY_DENIAL } from "./key.ts";
 import { CacheMemory, REFUSED_WORD, TALLY, UNIT_OCTETS } from "./memory.ts";
 import { isLive, MAIN, PROBATION } from "./ring.ts";
@@ -36,6 +36,8 @@ export interface CacheStoreParts {
 
 /** Larger answers are not stored: one of them would push out too many others. */
 const MAX_SHARE = 1 / 8;
+/** What the processor fetches from memory at once: 64 octets. Of most entries the first two such lines are read. */
+const LINE_WORDS = 16;
 /** A larger entry is not put on probation: it would push out too many others there. */
 const MAX_PROBATION_SHARE = 1 / 4;
 
@@ -57,7 +59,7 @@ export class CacheStore {
   readonly #seedB: number;
   readonly #isShared: boolean;
   readonly #maxUnits: number;
-  /** A cell that only this thread uses. */
+  /** A cell that only this thread uses; what it holds means nothing. */
   readonly #own = new Int32Array(new SharedArrayBuffer(4));
   /** The ref of what `found` describes, or of what search() found. */
   #ref = 0;
@@ -81,9 +83,21 @@ export class CacheStore {
     this.counters = new CacheCounters(this.#memory, this.#eviction.units * UNIT_OCTETS);
   }
 
-  /** The keyed hash of a question and its flags: 32 bits, unsigned. The question starts at octet 0, in any case. */
-  hash(question: Uint8Array, questionOctets: number, flags: number): number {
-    return questionHash(this.#seedA, this.#seedB, question, questionOctets, flags);
+  /** The keyed hash of the question, in any case, at octets[at, at + questionOctets): 32 bits, unsigned. */
+  readonly hash: QuestionHash = (octets, at, questionOctets) =>
+    questionHash(this.#seedA, this.#seedB, octets, at, questionOctets);
+
+  /**
+   * Says that what has these hashes will be looked up next. In a large cache a look-up waits twice for memory, for its
+   * slot and then for its entry; here the waits of all of them overlap.
+   */
+  approach(hashes: Uint32Array, count: number): void {
+    const { slotMask } = this.#memory;
+    let touched = 0;
+    for (let i = 0; i < count; i++) touched ^= this.#slots.refOf(hashes[i]! & slotMask);
+    for (let i = 0; i < count; i++) touched ^= this.#touch(hashes[i]! | 0);
+    // What is read and not used would not be read at all by compiled code.
+    this.#own[0] = touched;
   }
 
   /** Looks up; true if found: `found` describes it until the next call of find or put. Counts a use. */
@@ -182,6 +196,20 @@ export class CacheStore {
   walk(): StoreWalk {
     const rings = [this.#eviction.ring(PROBATION), this.#eviction.ring(MAIN)];
     return new Walk(this.#memory, this.#slots, rings, () => this.#fence());
+  }
+
+  /** Reads of the first entry with this hash what a look-up reads of it. */
+  #touch(hash: number): number {
+    const { slotMask, words } = this.#memory;
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const slot = (hash + probe) & slotMask;
+      const ref = this.#slots.refOf(slot);
+      if (ref === 0) return 0;
+      if (!this.#slots.isHash(slot, hash)) continue;
+      const word = ((ref >>> 1) & this.#unitMask) * (UNIT_OCTETS / 4);
+      return words[word]! ^ words[word + LINE_WORDS]!;
+    }
+    return 0;
   }
 
   /** The slot of a key, whose question is at octets[at...]; -1 if there is none. Leaves the ref in #ref. */

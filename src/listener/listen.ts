@@ -15,7 +15,7 @@ import {
   type UdpCounters,
   type UdpEngine,
 } from "../runtime/runtime.ts";
-import type { QueryHandler } from "./query-handler.ts";
+import type { BatchHandler } from "./query-handler.ts";
 import type { TcpClients } from "./tcp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
 
@@ -27,7 +27,7 @@ export interface ListenParts {
   readonly maxUdpOctets: number;
   /** How often the host's addresses are read where sockets follow them. */
   readonly followMs: number;
-  readonly onQuery: QueryHandler;
+  readonly onBatch: BatchHandler;
   readonly clients: TcpClients;
   /** What is received and sent over UDP is added here. */
   readonly udpCounters?: UdpCounters;
@@ -93,7 +93,7 @@ export class Listeners {
       name: "UDP",
       open: async (address, sharing) => {
         const options = { address, sharing, counters, onFault };
-        const listener = await UdpListener.open(parts.engine, options, parts.maxUdpOctets, parts.clock, parts.onQuery);
+        const listener = await UdpListener.open(parts.engine, options, parts.maxUdpOctets, parts.clock, parts.onBatch);
         this.receiveBufferOctets = listener.socket.receiveBufferOctets;
         return { port: listener.port, close: () => listener.close() };
       },

@@ -1,5 +1,7 @@
 /** What joins a listener and whoever answers: the query's octets one way, a place to compose the response the other. */
 
+import type { UdpBatch } from "../runtime/runtime.ts";
+
 export type Transport = "udp" | "tcp";
 
 /** Where the response to a query goes: one UDP socket, or one TCP connection. */
@@ -30,3 +32,9 @@ export type QueryHandler = (
   peerStart: number,
   nowMs: number,
 ) => boolean;
+
+/**
+ * Takes queries that came together in one UDP socket, each as a QueryHandler does; the batch is valid during the call
+ * only.
+ */
+export type BatchHandler = (batch: UdpBatch, sink: ResponseSink, nowMs: number) => void;

@@ -1,15 +1,7 @@
-/** Queries over UDP: batches in, each query handed on in place, responses composed in the socket's own room. */
+/** Queries over UDP: batches in, handed on in place, responses composed in the socket's own room. */
 
-import {
-  type Clock,
-  DATAGRAM_STRIDE,
-  PEER_OCTETS,
-  type UdpBatch,
-  type UdpEngine,
-  type UdpOpenOptions,
-  type UdpSocket,
-} from "../runtime/runtime.ts";
-import type { QueryHandler, ResponseSink } from "./query-handler.ts";
+import type { Clock, UdpBatch, UdpEngine, UdpOpenOptions, UdpSocket } from "../runtime/runtime.ts";
+import type { BatchHandler, ResponseSink } from "./query-handler.ts";
 
 export class UdpListener implements ResponseSink {
   readonly transport = "udp";
@@ -27,15 +19,12 @@ export class UdpListener implements ResponseSink {
     options: Omit<UdpOpenOptions, "onBatch">,
     maxOctets: number,
     clock: Pick<Clock, "nowMs">,
-    onQuery: QueryHandler,
+    onQueries: BatchHandler,
   ): Promise<UdpListener> {
     let listener: UdpListener | undefined;
     const onBatch = (batch: UdpBatch): void => {
-      if (listener === undefined) return; // the stub asks again; nothing else can be in flight yet
-      const nowMs = clock.nowMs();
-      for (let i = 0; i < batch.count; i++) {
-        onQuery(batch.octets, i * DATAGRAM_STRIDE, batch.lengths[i]!, listener, batch.peers, i * PEER_OCTETS, nowMs);
-      }
+      // Before that the stub asks again; nothing else can be in flight yet.
+      if (listener !== undefined) onQueries(batch, listener, clock.nowMs());
     };
     listener = new UdpListener(await engine.open({ ...options, onBatch }), maxOctets);
     return listener;

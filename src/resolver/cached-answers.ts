@@ -127,7 +127,7 @@ export class CachedAnswers {
     const { questionOctets } = this.#denialLayout;
     copyOctets(this.#denial, HEADER_OCTETS, this.#denied, 0, questionOctets);
     const denialFlags = flags | KEY_DENIAL;
-    const hash = this.#store.hash(this.#denied, questionOctets, denialFlags);
+    const hash = this.#store.hash(this.#denied, 0, questionOctets);
     this.#store.put(denialFlags, hash, this.#denial, 0, this.#denialLayout, seconds, nowDs);
   }
 
@@ -136,7 +136,7 @@ export class CachedAnswers {
     const denialFlags = flags | KEY_DENIAL;
     for (let at = 0; at >= 0; at = parentAt(query.question, at)) {
       const octets = writeDenialQuestion(this.#denied, query.question, query.questionOctets, at);
-      const hash = this.#store.hash(this.#denied, octets, denialFlags);
+      const hash = this.#store.hash(this.#denied, 0, octets);
       if (!this.#store.find(this.#denied, octets, denialFlags, hash)) continue;
       if (this.#freshness(nowDs) === Freshness.FRESH) return true;
     }

@@ -4,7 +4,7 @@
  * For each query that handle() took, exactly one response is committed to its sink.
  */
 
-import type { QueryHandler, ResponseSink } from "../listener/query-handler.ts";
+import type { ResponseSink } from "../listener/query-handler.ts";
 import { Gauge } from "../observe/figures.ts";
 import type { AccessList } from "../policy/access.ts";
 import { screenQuery } from "../policy/screen.ts";
@@ -29,8 +29,6 @@ export interface ResolverParts {
   readonly clock: Clock;
   readonly upstreams: Pick<UpstreamSet, "ask">;
   readonly access: AccessList;
-  /** The keyed hash of a question and its flags (cache/hash.ts): 32 bits, unsigned. */
-  readonly hash: (question: Uint8Array, questionOctets: number, flags: number) => number;
   /** undefined: nothing is kept. */
   readonly answers: CachedAnswers | undefined;
   /** How long a client waits at most. */
@@ -94,7 +92,17 @@ export class Resolver implements ResolutionOwner {
     this.#stopped = true;
   }
 
-  readonly handle: QueryHandler = (octets, start, length, sink, peers, peerStart, nowMs) => {
+  /** As a QueryHandler; `hash`: the keyed hash of its question (cache/hash.ts). */
+  handle(
+    octets: Uint8Array,
+    start: number,
+    length: number,
+    hash: number,
+    sink: ResponseSink,
+    peers: Uint8Array,
+    peerStart: number,
+    nowMs: number,
+  ): boolean {
     const { query } = this.#next;
     const rcode = query.parse(octets, start, length);
     if (rcode === DROP || this.#stopped) {
@@ -109,17 +117,16 @@ export class Resolver implements ResolutionOwner {
       this.#answerOwn(query, rcode, EDE.NONE, sink, peers, peerStart);
     } else {
       const verdict = screenQuery(query);
-      if (verdict.rcode === RCODE.NOERROR) this.#resolve(sink, peers, peerStart, nowMs);
+      if (verdict.rcode === RCODE.NOERROR) this.#resolve(hash, sink, peers, peerStart, nowMs);
       else this.#answerOwn(query, verdict.rcode, verdict.ede, sink, peers, peerStart);
     }
     return true;
-  };
+  }
 
   /** The query in #next is to be answered: from the cache, or by upstreams. */
-  #resolve(sink: ResponseSink, peers: Uint8Array, peerStart: number, nowMs: number): void {
+  #resolve(hash: number, sink: ResponseSink, peers: Uint8Array, peerStart: number, nowMs: number): void {
     const { query } = this.#next;
     const flags = keyFlags(query);
-    const hash = this.#parts.hash(query.question, query.questionOctets, flags);
     const { answers } = this.#parts;
     const found = answers === undefined ? Freshness.NONE : answers.look(query, flags, hash, nowMs);
     if (found === Freshness.FRESH && this.#answerCached("cache", query, sink, peers, peerStart)) {

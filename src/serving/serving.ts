@@ -11,6 +11,7 @@ import { TcpClients } from "../listener/tcp-listener.ts";
 import type { Log } from "../observe/log.ts";
 import { AccessList, LOCAL_PREFIXES } from "../policy/access.ts";
 import { TimeServerNames } from "../policy/wrong-clock.ts";
+import { Arrivals } from "../resolver/arrivals.ts";
 import { CachedAnswers } from "../resolver/cached-answers.ts";
 import { Resolver } from "../resolver/resolver.ts";
 import { UpstreamsByClock } from "../resolver/upstreams-by-clock.ts";
@@ -101,7 +102,6 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     clock,
     upstreams: upstreamsByClock,
     access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
-    hash: store === undefined ? keyedHash(random) : (question, octets, flags) => store.hash(question, octets, flags),
     answers:
       store &&
       new CachedAnswers({
@@ -124,6 +124,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     ...(own && { counters: own.resolver }),
     ...(share && { waiting: share.figures.waitingOf(share.worker) }),
   });
+  const arrivals = new Arrivals(resolver, store?.hash ?? keyedHash(random), store);
   const clients = new TcpClients({
     clock,
     limits: {
@@ -133,7 +134,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
       maxPending: defaults.tcpMaxPending.value,
       maxUnsentOctets: defaults.tcpMaxUnsentOctets.value,
     },
-    onQuery: resolver.handle,
+    onQuery: arrivals.onQuery,
     onRefusing: (limit) => log.warn(`refusing TCP connections: ${limit} are open`),
     ...(own && { counters: own.tcp }),
     ...(share && { open: share.figures.openOf(share.worker) }),
@@ -145,7 +146,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     engine,
     maxUdpOctets: config.maxUdpOctets,
     followMs: defaults.followMs.value,
-    onQuery: resolver.handle,
+    onBatch: arrivals.onBatch,
     clients,
     ...(own && { udpCounters: own.udp, shares: true }),
   });

@@ -134,6 +134,22 @@ export class Query {
   }
 }
 
+/**
+ * Octets of the question of the message at octets[start, start + length), if it is a name without pointers, a type and a
+ * class, as in every well-formed query; else 0.
+ */
+export function plainQuestionOctets(octets: Uint8Array, start: number, length: number): number {
+  const first = start + HEADER_OCTETS;
+  const end = start + length;
+  for (let at = first; at < end && at - first < MAX_NAME_OCTETS; ) {
+    const label = octets[at]!;
+    if (label > 63) return 0;
+    at += 1 + label;
+    if (label === 0) return at + 4 <= end ? at + 4 - first : 0;
+  }
+  return 0;
+}
+
 function wellFormedOptions(octets: Uint8Array, at: number, end: number): boolean {
   while (at + 4 <= end) at += 4 + readUint16(octets, at + 2);
   return at === end;

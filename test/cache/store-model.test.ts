@@ -152,7 +152,7 @@ describe("the store against a Map", () => {
 
   test.each([8, 16, 48])("in %d KiB it may forget, and is never wrong", (kibibytes) => {
     let evictions = 0;
-    const property = fc.property(fc.array(step, { minLength: 100, maxLength: 600, size: "max" }), (steps) => {
+    const property = fc.property(fc.array(step, { minLength: 100, maxLength: 700, size: "max" }), (steps) => {
       evictions += compare(kibibytes * 1024, steps);
     });
     fc.assert(property, settings);

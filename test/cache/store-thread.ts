@@ -70,7 +70,7 @@ class Thread {
 
   #write(key: number, version: number): void {
     const question = questions[key]!;
-    const hash = this.#store.hash(question, question.length, 0);
+    const hash = this.#store.hash(question, 0, question.length);
     if ((version & 0xfff) === 0) this.#store.remove(question, question.length, 0, hash);
     else if ((version & 0xffff) === 1) this.#store.flush();
     else if (this.#store.put(0, hash, this.#copy, 0, this.#compose(key, version), version, version))
@@ -98,7 +98,7 @@ class Thread {
     const { report } = this;
     const store = this.#store;
     const question = questions[key]!;
-    if (!store.find(question, question.length, 0, store.hash(question, question.length, 0))) {
+    if (!store.find(question, question.length, 0, store.hash(question, 0, question.length))) {
       report.misses++;
       return;
     }
@@ -141,7 +141,7 @@ class Thread {
       },
     });
     const question = questions[1]!;
-    this.#store.put(0, this.#store.hash(question, question.length, 0), this.#copy, 0, deadly, 60, 0);
+    this.#store.put(0, this.#store.hash(question, 0, question.length), this.#copy, 0, deadly, 60, 0);
   }
 }
 

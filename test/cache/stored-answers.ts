@@ -70,15 +70,15 @@ export function storeOf(octets: number, parts: Partial<CacheStoreParts> = {}): C
 
 export function put(store: CacheStore, answer: StoredAnswer): boolean {
   const { question, flags, octets, layout, lifetimeSeconds, storedDs } = answer;
-  return store.put(flags, store.hash(question, question.length, flags), octets, 0, layout, lifetimeSeconds, storedDs);
+  return store.put(flags, store.hash(question, 0, question.length), octets, 0, layout, lifetimeSeconds, storedDs);
 }
 
 export function find(store: CacheStore, question: Uint8Array, flags = 0): boolean {
-  return store.find(question, question.length, flags, store.hash(question, question.length, flags));
+  return store.find(question, question.length, flags, store.hash(question, 0, question.length));
 }
 
 export function remove(store: CacheStore, question: Uint8Array, flags = 0): boolean {
-  return store.remove(question, question.length, flags, store.hash(question, question.length, flags));
+  return store.remove(question, question.length, flags, store.hash(question, 0, question.length));
 }
 
 /** Whether the entry is this answer, whole; a sentence if not. */

@@ -25,8 +25,12 @@ class Scene {
       engine: this.host.engine(answersFromAskedAddress),
       maxUdpOctets: 1232,
       followMs: FOLLOW_MS,
-      onQuery: (octets, start, length, _sink, _peers, peerStart) =>
-        this.queries.push({ octets: [...octets.subarray(start, start + length)], peer: peerStart }) > 0,
+      onBatch: ({ count, octets, lengths }) => {
+        for (let i = 0; i < count; i++) {
+          const start = i * DATAGRAM_STRIDE;
+          this.queries.push({ octets: [...octets.subarray(start, start + lengths[i]!)], peer: i * PEER_OCTETS });
+        }
+      },
       clients: new TcpClients({ clock: this.clock, limits, onQuery: () => false, onRefusing: () => {} }),
     });
   }

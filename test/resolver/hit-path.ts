@@ -52,7 +52,7 @@ function measure(): HitAllocation {
   const peers = peerOf("127.0.0.1", 5353);
   const hit = (i: number) => {
     const query = queries[i % NAMES]!;
-    scene.resolver.handle(query, 0, query.length, place, peers, PEER_OCTETS, 1000);
+    scene.arrivals.onQuery(query, 0, query.length, place, peers, PEER_OCTETS, 1000);
   };
   const control = (i: number) => {
     hit(i);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { QuestionHash } from "../../src/cache/hash.ts";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
+import { Arrivals } from "../../src/resolver/arrivals.ts";
 import { ResolverCounters, sources } from "../../src/resolver/counters.ts";
 import { Resolver, type ResolverParts } from "../../src/resolver/resolver.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
@@ -20,13 +22,14 @@ import {
 import { FakeSink, peerOf } from "../support/fake-sink.ts";
 
 /** Few values, so that questions meet in one place, and the same for names that differ in case. */
-const fakeHash = (question: Uint8Array, octets: number, flags: number): number =>
-  (question.subarray(0, octets).reduce((sum, octet) => sum + (octet | 0x20), 0) + flags) % 7;
+const fakeHash: QuestionHash = (octets, at, questionOctets) =>
+  octets.subarray(at, at + questionOctets).reduce((sum, octet) => sum + (octet | 0x20), 0) % 7;
 
 class Scene {
   readonly clock = new FakeClock();
   readonly asked: Exchange[] = [];
   readonly resolver: Resolver;
+  readonly arrivals: Arrivals;
   readonly sink: FakeSink;
 
   constructor(parts: Partial<ResolverParts> = {}, sink = new FakeSink(1232)) {
@@ -37,7 +40,6 @@ class Scene {
       upstreams: {
         ask: (exchange) => void asked.push(exchange),
       },
-      hash: fakeHash,
       answers: undefined,
       staleAfterMs: 1800,
       maxWaiters: 50,
@@ -48,6 +50,7 @@ class Scene {
       maxUdpOctets: 1232,
       ...parts,
     });
+    this.arrivals = new Arrivals(this.resolver, fakeHash);
   }
 
   /** Returns what handle() said. The query and its peer are overwritten afterwards, as a batch's are. */
@@ -58,7 +61,7 @@ class Scene {
   octets(octets: Uint8Array, host = "127.0.0.1", port = 5353): boolean {
     const within = Uint8Array.of(9, 9, 9, ...octets, 9, 9);
     const peers = peerOf(host, port);
-    const taken = this.resolver.handle(within, 3, octets.length, this.sink, peers, PEER_OCTETS, this.clock.nowMs());
+    const taken = this.arrivals.onQuery(within, 3, octets.length, this.sink, peers, PEER_OCTETS, this.clock.nowMs());
     within.fill(0);
     peers.fill(0);
     return taken;

@@ -39,7 +39,7 @@ export class CacheHost {
     const qtype = asked.at(-4)! * 256 + asked.at(-3)!;
     const lifetimeSeconds = lifetimeOf(octets, 0, layout, qtype, this.limits);
     if (lifetimeSeconds === 0) return false;
-    const hash = this.store.hash(asked, asked.length, flags);
+    const hash = this.store.hash(asked, 0, asked.length);
     return this.store.put(flags, hash, octets, 0, layout, lifetimeSeconds, this.time.nowDs);
   }
 
@@ -52,7 +52,7 @@ export class CacheHost {
   look(owner: readonly number[] | string, type = 1, flags = 0): CachedAnswer | undefined {
     const asked = Uint8Array.from(question(owner, type));
     const { store } = this;
-    if (!store.find(asked, asked.length, flags, store.hash(asked, asked.length, flags))) return undefined;
+    if (!store.find(asked, asked.length, flags, store.hash(asked, 0, asked.length))) return undefined;
     const message = new Uint8Array(storedMessageOctets(store.found));
     writeStoredMessage(message, 0, store.octets, store.found);
     const ageSeconds = (this.time.nowDs - store.found.storedDs) / 10;

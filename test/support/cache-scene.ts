@@ -5,6 +5,7 @@ import { keyedHash } from "../../src/cache/hash.ts";
 import type { LifetimeLimits } from "../../src/cache/lifetime.ts";
 import { CacheStore, cacheMemory } from "../../src/cache/store.ts";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
+import { Arrivals } from "../../src/resolver/arrivals.ts";
 import { CachedAnswers } from "../../src/resolver/cached-answers.ts";
 import { Resolver, type ResolverParts } from "../../src/resolver/resolver.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
@@ -86,6 +87,7 @@ export class CacheScene {
   readonly clients: Client[] = [];
   readonly store: CacheStore | undefined;
   readonly resolver: Resolver;
+  readonly arrivals: Arrivals;
 
   constructor(options: CacheSceneOptions = {}) {
     const { cacheOctets = 2 ** 20, staleSeconds = DAY_SECONDS, limits, parts, atOnce } = options;
@@ -102,7 +104,6 @@ export class CacheScene {
           if (atOnce?.(exchange) !== true) this.asked.push(exchange);
         },
       },
-      hash: store === undefined ? keyedHash(random) : (question, octets, flags) => store.hash(question, octets, flags),
       answers:
         store &&
         new CachedAnswers({
@@ -120,6 +121,7 @@ export class CacheScene {
       maxUdpOctets: 1232,
       ...parts,
     });
+    this.arrivals = new Arrivals(this.resolver, store?.hash ?? keyedHash(random), store);
   }
 
   /** Asks for a name, as text or in wire form; A unless said otherwise. */
@@ -131,7 +133,7 @@ export class CacheScene {
     this.clients.push(client);
     const peers = peerOf("127.0.0.1", 1 + (this.clients.length % 60_000));
     const nowMs = this.clock.nowMs();
-    if (!this.resolver.handle(octets, 0, octets.length, sink, peers, PEER_OCTETS, nowMs)) throw new Error("dropped");
+    if (!this.arrivals.onQuery(octets, 0, octets.length, sink, peers, PEER_OCTETS, nowMs)) throw new Error("dropped");
     octets.fill(0);
     peers.fill(0);
     return client;

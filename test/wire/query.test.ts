@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { RCODE } from "../../src/wire/protocol.ts";
-import { DROP, Query } from "../../src/wire/query.ts";
+import { DROP, plainQuestionOctets, Query } from "../../src/wire/query.ts";
 import {
   type MessageParts,
   message,
@@ -176,5 +176,29 @@ describe("answered with an error", () => {
       expect([length, parse(whole.subarray(0, length))]).toEqual([length, RCODE.FORMERR]);
     }
     expect(parse(whole)).toBe(RCODE.NOERROR);
+  });
+});
+
+describe("the octets of the question, of a packet nobody has parsed", () => {
+  const octetsIn = (parts: MessageParts, cut = 0) => {
+    const octets = message(parts);
+    return plainQuestionOctets(Uint8Array.of(9, 9, ...octets, 1, 0, 0, 1, 0, 1), 2, octets.length - cut);
+  };
+
+  test.each([
+    ["the root's", ""],
+    ["a short name's", "a.test"],
+    ["255 octets'", nameOfOctets(255)],
+  ])("%s", (_what, owner) => {
+    const asked = question(owner);
+    expect(octetsIn({ questions: [asked] })).toBe(asked.length);
+    expect(octetsIn({ questions: [asked], additional: [opt()] })).toBe(asked.length);
+    for (let cut = 1; cut <= asked.length + 12; cut++) expect(octetsIn({ questions: [asked] }, cut)).toBe(0);
+  });
+
+  test("none where the name has a pointer, a label of a kind that is not known, or 256 octets", () => {
+    for (const owner of [[0xc0, 12], [1, 0x61, 0xc0, 12], [64, ...name("a")], nameOfOctets(256)]) {
+      expect(octetsIn({ questions: [question(owner)] })).toBe(0);
+    }
   });
 });
