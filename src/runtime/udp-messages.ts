@@ -13,6 +13,7 @@
  *     IPv4: interface index (4), local address (4), destination in the packet (4)
  *     IPv6: destination (16), interface index (4)
  */
+import { copyOctets } from "../wire/octets.ts";
 import { IPPROTO_IPV6, type Libc, MSG_DONTWAIT, MSG_TRUNC } from "./libc.ts";
 import { BATCH_DATAGRAMS, DATAGRAM_OCTETS, DATAGRAM_STRIDE, PEER_OCTETS } from "./runtime.ts";
 import { isLinkLocal6, SOCKADDR_OCTETS, sockaddrFamily, sockaddrLength } from "./sockaddr.ts";
@@ -124,22 +125,22 @@ export class OutgoingMessages extends Messages {
   append(length: number, peers: Uint8Array, peerStart: number): void {
     const i = this.queued++;
     const at = i * PEER_OCTETS;
-    const end = CONTROL_AT + Math.min(peers[peerStart + CONTROL_LENGTH_AT]!, CONTROL_ROOM);
-    // Octet by octet: a slice to copy from would be one allocation a datagram.
-    for (let k = 0; k < end; k++) this.peers[at + k] = peers[peerStart + k]!;
+    const nameOctets = sockaddrLength(sockaddrFamily(peers, peerStart));
+    const controlOctets = Math.min(peers[peerStart + CONTROL_LENGTH_AT]!, CONTROL_ROOM);
+    copyOctets(peers, peerStart, this.peers, at, nameOctets);
+    copyOctets(peers, peerStart + CONTROL_AT, this.peers, at + CONTROL_AT, controlOctets);
     const word = i * HEADER_WORDS;
-    this.headerWords[word + NAME_LENGTH] = sockaddrLength(sockaddrFamily(this.peers, at));
-    this.headerWords[word + CONTROL_LENGTH] = this.#turnControlAround(at);
+    this.headerWords[word + NAME_LENGTH] = nameOctets;
+    this.headerWords[word + CONTROL_LENGTH] = this.#turnControlAround(at, controlOctets);
     this.iovecWords[i * IOVEC_WORDS + IOVEC_LENGTH] = length;
   }
 
   /**
-   * Makes of the control message at a peer, which says where a datagram arrived, one that says where the response
-   * leaves. Returns its octets. The route, not the interface of arrival, decides the way out; only a link-local
+   * Makes of the control message at a peer, `length` octets that say where a datagram arrived, one that says where the
+   * response leaves. Returns its octets. The route, not the interface of arrival, decides the way out; only a link-local
    * source needs its interface named.
    */
-  #turnControlAround(at: number): number {
-    const length = Math.min(this.peers[at + CONTROL_LENGTH_AT]!, CONTROL_ROOM);
+  #turnControlAround(at: number, length: number): number {
     if (length === 0) return 0;
     const content = at + CONTROL_AT + 16;
     if (this.peers[at + CONTROL_AT + 8] !== IPPROTO_IPV6) {
