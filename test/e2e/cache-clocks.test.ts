@@ -56,6 +56,14 @@ async function expectTimers(one: CachedFdns, name: string): Promise<void> {
   throw new Error("not answered five seconds after the upstream was back");
 }
 
+/** Resolves when the TTL of an answer tells that it got so much older, or after five seconds if it does not. */
+async function whenAged(one: CachedFdns, leftSeconds: number): Promise<void> {
+  for (let asks = 0; asks < 50; asks++) {
+    if ((await one.ask("n0.jump.test")).ttls[0]![0]! <= leftSeconds) return;
+    await Bun.sleep(100);
+  }
+}
+
 describe.each(Object.keys(forms) as Form[])("%s", (form) => {
   test("the clock is set an hour ahead, and back: TTLs go on as if nothing had been", async () => {
     const one = await start({ form, clocks: "wall" });
@@ -87,6 +95,23 @@ describe.each(Object.keys(forms) as Form[])("%s", (form) => {
     one.time.shift(2 * HOUR_SECONDS);
     await expectKept(one, TTL_SECONDS - HOUR_SECONDS);
   });
+
+  test.each([1, 2])(
+    "suspended for an hour, %i workers: the monotonic clock stood still, answers aged",
+    async (workers) => {
+      const one = await start({ form, clocks: "suspended", flags: ["--workers", String(workers)] });
+      await learnAll(one);
+      await one.ask("new.jump.test");
+      one.behave({ ttl: 50 });
+      one.time.shift(HOUR_SECONDS);
+      // The uptime is looked at once a second, and comes in whole seconds.
+      const leftSeconds = TTL_SECONDS - HOUR_SECONDS + 1;
+      await whenAged(one, leftSeconds);
+      await expectKept(one, leftSeconds);
+      // What ended meanwhile is asked for anew.
+      expect(await one.ask("new.jump.test")).toMatchObject({ rcode: 0, ede: [], ttls: [[50], [], []] });
+    },
+  );
 });
 
 /** Asks for all of them for the first time. */

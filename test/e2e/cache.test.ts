@@ -2,9 +2,12 @@
 
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
+import { defaults } from "../../src/config/defaults.ts";
+import { MAX_REFRESHES_SAVED } from "../../src/resolver/refresh-budget.ts";
 import { CachedFdns, type CachedFdnsOptions } from "../support/cached-fdns.ts";
 import { nameOf } from "../support/fake-messages.ts";
 import { type Form, forms } from "../support/fdns.ts";
+import { type MetricsPage, readMetricsPage } from "../support/metrics-page.ts";
 import { temporaryFolder } from "../support/toolchain.ts";
 
 const folder = temporaryFolder();
@@ -257,6 +260,66 @@ describe("failures", () => {
       one.time.shift(seconds);
       expect(await one.ask("sixty.cache.test")).toMatchObject({ rcode: SERVFAIL, ede: [code] });
     }
+  });
+});
+
+describe("bounds", () => {
+  /** What the admin's page says now; fdns has to be started with `admin`. */
+  async function metrics(one: CachedFdns): Promise<MetricsPage> {
+    const { admin } = await one.fdns.logged("listening on ");
+    return readMetricsPage(await (await fetch(`${admin}/metrics`)).text());
+  }
+  const admin = ["--admin", "127.0.0.1:0"];
+
+  test("so many wait for one answer; the next get SERVFAIL at once, and the upstream is asked once", async () => {
+    const behaviour = { rules: [{ qname: "day.cache.test", delay: 2000 }] };
+    const one = await start({ zone, flags: admin, behaviour });
+    const most = defaults.maxWaiters.value;
+    const waiting: ReturnType<CachedFdns["ask"]>[] = [];
+    while (waiting.length < most) {
+      // A few at a time, which any socket has room for.
+      for (let i = 0; i < 200 && waiting.length < most; i++) {
+        waiting.push(one.ask("day.cache.test", { id: waiting.length }));
+      }
+      await until(async () => (await metrics(one)).value("fdns_queries_waiting") === waiting.length);
+    }
+    const beyond = Array.from({ length: 100 }, (_, i) =>
+      one.ask("DAY.cache.test", { id: most + i, transport: i % 10 === 0 ? "tcp" : "udp" }),
+    );
+    for (const [i, reply] of (await Promise.all(beyond)).entries()) {
+      expect(reply).toMatchObject({ id: most + i, rcode: SERVFAIL, ede: [0], addresses: [] });
+      expect(reply.tookMs).toBeLessThan(1000);
+    }
+    const page = await metrics(one);
+    expect(page.value("fdns_queries_waiting")).toBe(most);
+    expect(page.value("fdns_queries_overloaded_total")).toBe(beyond.length);
+    for (const [id, reply] of (await Promise.all(waiting)).entries()) {
+      expect(reply).toMatchObject({ id, rcode: 0, addresses: ["192.0.2.24"] });
+    }
+    // Once, and fdns' own probes: while nothing is heard, they find out whether the connection is alive.
+    expect(one.asked).toBeLessThan(5);
+  });
+
+  test("answers that end together are refreshed within the budget, and all are given from the cache", async () => {
+    const one = await start({ flags: admin, behaviour: { ttl: 600 } });
+    const names = Array.from({ length: 3 * MAX_REFRESHES_SAVED }, (_, i) => `n${i}.test`);
+    const learnt = await Promise.all(names.map((name) => one.ask(name)));
+    one.time.shift(560);
+    await one.fdns.logged("connecting to the upstreams anew");
+    const before = one.asked;
+    const replies = await Promise.all(names.map((name) => one.ask(name)));
+    for (const [i, { rcode, addresses, ttls, ede }] of replies.entries()) {
+      expect({ rcode, addresses, ede }).toEqual({ rcode: 0, addresses: learnt[i]!.addresses, ede: [] });
+      expectTtl(ttls, 40);
+    }
+    const page = await metrics(one);
+    expect(page.value("fdns_answers_total", { source: "cache", rcode: "NOERROR" })).toBe(names.length);
+    // What was saved up, and one for every ten answers that were given meanwhile.
+    const refreshes = page.value("fdns_cache_prefetches_total");
+    expect(refreshes).toBeWithin(1.2 * MAX_REFRESHES_SAVED, 1.3 * MAX_REFRESHES_SAVED + 1);
+    await until(() => one.asked - before >= refreshes);
+    // Probes of connections made anew are fdns' own.
+    expect(one.asked - before).toBeLessThan(refreshes + 10);
   });
 });
 

@@ -6,7 +6,7 @@ import { readBehaviours } from "../../src/testupstream/options.ts";
 import { startTestUpstream, type TestUpstream } from "../../src/testupstream/start.ts";
 import { askTcp, askUdp } from "./ask.ts";
 import { type AskParts, stubQuery } from "./cache-scene.ts";
-import { type FakedTime, fakeTime } from "./faked-time.ts";
+import { type FakedClocks, type FakedTime, fakeTime } from "./faked-time.ts";
 import { type Form, type RunningFdns, startFdns } from "./fdns.ts";
 import { type Reply, readReply } from "./reply.ts";
 
@@ -17,8 +17,7 @@ export interface CachedFdnsOptions {
   readonly zone?: string;
   /** Behaviours and rules, as in a scenario file. */
   readonly behaviour?: Readonly<Record<string, unknown>>;
-  /** Which clocks move. */
-  readonly clocks?: "all" | "wall";
+  readonly clocks?: FakedClocks;
 }
 
 export interface TimedReply extends Reply {
