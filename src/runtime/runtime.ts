@@ -124,7 +124,7 @@ export interface StreamHandler {
 export interface ByteStream {
   /** Octets handed to write() that have not left the process. Counted by us: runtimes' own counts lie (Deno's stay 0 over TLS). */
   readonly unsentOctets: number;
-  /** Takes over the array: the caller must not change it afterwards. */
+  /** The caller must not change the array until everything was sent (onDrain). */
   write(octets: Uint8Array): void;
   /** Sends what was written, then closes our side. */
   end(): void;

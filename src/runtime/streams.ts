@@ -22,6 +22,8 @@ const BACKLOG = 1024;
 export class NodeStream implements ByteStream {
   readonly #socket: net.Socket;
   #unsentOctets = 0;
+  /** Of each write that has not left the process, the first one first. */
+  readonly #writes: number[] = [];
   #handler: StreamHandler | undefined;
   #cause: Error | undefined;
 
@@ -51,11 +53,15 @@ export class NodeStream implements ByteStream {
 
   write(octets: Uint8Array): void {
     this.#unsentOctets += octets.length;
-    this.#socket.write(octets, () => {
-      this.#unsentOctets -= octets.length;
-      if (this.#unsentOctets === 0) this.#handler?.onDrain();
-    });
+    this.#writes.push(octets.length);
+    this.#socket.write(octets, this.#onWritten);
   }
+
+  /** Called for each write, in their order. */
+  readonly #onWritten = (): void => {
+    this.#unsentOctets -= this.#writes.shift() ?? 0;
+    if (this.#unsentOctets === 0) this.#handler?.onDrain();
+  };
 
   end(): void {
     this.#socket.end();

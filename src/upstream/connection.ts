@@ -17,6 +17,7 @@ import { ResponseLayout } from "../wire/response.ts";
 import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { IdTable } from "./id-table.ts";
+import { IdleTimer } from "./idle-timer.ts";
 import { answers } from "./matching.ts";
 import { OutgoingQueries } from "./outgoing.ts";
 import { Progress } from "./progress.ts";
@@ -77,7 +78,7 @@ export class DotConnection implements Carrier {
   #unsolicited = 0;
   #framesSeen = 0;
   #cancelDial: () => void;
-  #cancelIdle: (() => void) | undefined;
+  readonly #idle: IdleTimer;
   #idleSinceMs: number;
   #sent = 0;
   /** When the server had proved who it is: what was waiting for that is not counted as its answer's time. */
@@ -97,13 +98,14 @@ export class DotConnection implements Carrier {
     this.#ids = new IdTable(parts.random);
     this.lastHeardMs = parts.clock.nowMs();
     this.#idleSinceMs = this.lastHeardMs;
+    this.#idle = new IdleTimer(parts.clock, () => this.#fail(new UpstreamError("closed", "idle")));
     this.#cancelDial = parts.clock.after(parts.limits.dialMs, () =>
       this.#fail(new UpstreamError("connect", `no connection within ${parts.limits.dialMs} ms`)),
     );
     this.#stream = parts.dial((outcome) => this.#onSecure(outcome), {
       onOctets: (octets) => this.#onOctets(octets),
       onEnd: () => this.#stream.destroy(),
-      onDrain: () => {},
+      onDrain: () => this.#outgoing.allWritten(),
       onClose: (cause) => this.#onClose(cause),
     });
   }
@@ -171,7 +173,7 @@ export class DotConnection implements Carrier {
     this.#sent++;
     exchange.upstreamId = this.#ids.take(exchange);
     exchange.carrier = this;
-    this.#stopIdling();
+    this.#idle.busy();
     if (this.#state !== "dialling") this.#queue(exchange);
   }
 
@@ -288,19 +290,10 @@ export class DotConnection implements Carrier {
   /** Nothing in flight: a retiring connection ends, a ready one ends after a while (idle ones die unnoticed). */
   #afterSettling(): void {
     if (this.#ids.inFlight > 0 || this.#outgoing.octets > 0) return;
-    if (this.#cancelIdle === undefined) this.#idleSinceMs = this.#parts.clock.nowMs();
+    if (!this.#idle.isIdle) this.#idleSinceMs = this.#parts.clock.nowMs();
     if (this.#state === "retiring") this.#fail(new UpstreamError("closed", "closed by fdns"));
     else if (this.#state === "ready" && this.#sent >= this.#parts.maxQueries) this.retire();
-    else if (this.#state === "ready" && this.#cancelIdle === undefined) {
-      this.#cancelIdle = this.#parts.clock.after(this.#parts.retireAfterMs(), () => {
-        this.#fail(new UpstreamError("closed", "idle"));
-      });
-    }
-  }
-
-  #stopIdling(): void {
-    this.#cancelIdle?.();
-    this.#cancelIdle = undefined;
+    else if (this.#state === "ready" && !this.#idle.isIdle) this.#idle.idle(this.#parts.retireAfterMs());
   }
 
   #fail(error: UpstreamError): void {
@@ -328,7 +321,7 @@ export class DotConnection implements Carrier {
   #finish(error: UpstreamError): void {
     this.#state = "closed";
     this.#cancelDial();
-    this.#stopIdling();
+    this.#idle.end();
     this.#outgoing.drop();
     const unanswered = this.#ids.drain();
     for (const exchange of unanswered) exchange.carrier = undefined;

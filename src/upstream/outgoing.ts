@@ -5,6 +5,8 @@ import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../wire/upstream-
 
 /** The room made for a turn's queries when nothing is known of the next: a handful of padded ones. */
 const FIRST_ROOM_OCTETS = 1024;
+/** A larger room is made for a burst, and not kept. */
+const MAX_KEPT_OCTETS = 16 * 1024;
 const NO_ROOM = new Uint8Array(0);
 
 export class OutgoingQueries {
@@ -12,6 +14,8 @@ export class OutgoingQueries {
   #room = NO_ROOM;
   #octets = 0;
   #lastOctets = 0;
+  /** What was written last. */
+  #taken = NO_ROOM;
 
   /** Octets that wait. */
   get octets(): number {
@@ -23,12 +27,19 @@ export class OutgoingQueries {
     this.#octets += writeUpstreamQuery(this.#room, this.#octets, id, query);
   }
 
-  /** Everything that waits, the caller's from now on. */
+  /** Everything that waits, the caller's until allWritten(). */
   take(): Uint8Array {
     const taken = this.#room.subarray(0, this.#octets);
+    if (this.#room.length <= MAX_KEPT_OCTETS) this.#taken = this.#room;
     this.#lastOctets = this.#octets + MAX_UPSTREAM_QUERY_OCTETS;
     this.drop();
     return taken;
+  }
+
+  /** Nothing that was taken is needed any more, so its room can be used again. */
+  allWritten(): void {
+    if (this.#room.length === 0) this.#room = this.#taken;
+    this.#taken = NO_ROOM;
   }
 
   drop(): void {
