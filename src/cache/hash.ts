@@ -69,7 +69,7 @@ function foldedWord(octets: Uint8Array, at: number, nameEnd: number): number {
   const word = spare > 0 ? wordAt(octets, at) & (-1 >>> (spare * 8)) : wordAt(octets, at);
   // In each octet, without its top bit: the top bit of the sum says whether it is at least "A", and whether above "Z".
   const seven = word & 0x7f7f7f7f;
-  const fromA = seven + 0x3f3f3f3f;
-  const aboveZ = seven + 0x25252525;
+  const fromA = (seven + 0x3f3f3f3f) | 0;
+  const aboveZ = (seven + 0x25252525) | 0;
   return word | ((fromA & ~aboveZ & ~word & 0x80808080) >>> 2);
 }

@@ -15,6 +15,8 @@ export type SetScheduling = (thread: number, attributes: Uint8Array) => number;
 
 const BACKGROUND = /^(JITWorker|JSCWarmUp|mi-scavenger)/;
 const LOOK_EVERY_MS = 1000;
+/** A thread that has just begun may not have its name yet, so it is looked at twice, and then known. */
+const LOOKS_AT_EACH = 2;
 
 /** As other threads, but one that wakes up never takes the core from the thread that answers (sched(7)). */
 const SCHED_BATCH = 3;
@@ -38,13 +40,18 @@ function schedulingAttributes(): Uint8Array {
 /** Begins in a second, when start-up is over; returns what ends it. A kernel or a filter of system calls may say no. */
 export function easeBackgroundThreads(clock: Pick<Clock, "after">, open: () => Promise<SetScheduling>): () => void {
   const attributes = schedulingAttributes();
-  let eased = new Set<string>();
+  /** Of each thread, how often it was looked at. */
+  let looks = new Map<string, number>();
   let isOver = false;
   const look = (setScheduling: SetScheduling) => {
     if (isOver) return;
-    const threads = backgroundThreads();
-    for (const thread of threads) if (!eased.has(thread)) setScheduling(Number(thread), attributes);
-    eased = new Set(threads);
+    const before = looks;
+    looks = new Map(threadsNow().map((thread) => [thread, (before.get(thread) ?? 0) + 1]));
+    for (const [thread, count] of looks) {
+      if (count > LOOKS_AT_EACH || !BACKGROUND.test(nameOf(thread))) continue;
+      setScheduling(Number(thread), attributes);
+      looks.set(thread, LOOKS_AT_EACH);
+    }
     cancel = clock.after(LOOK_EVERY_MS, () => look(setScheduling));
   };
   // Where the C library cannot be called, the line about the engine says so; here it costs some latency at times.
@@ -56,9 +63,9 @@ export function easeBackgroundThreads(clock: Pick<Clock, "after">, open: () => P
 }
 
 /** Numbers of this process' threads; none where they cannot be listed. */
-function backgroundThreads(): string[] {
+function threadsNow(): string[] {
   try {
-    return readdirSync("/proc/self/task").filter((thread) => BACKGROUND.test(nameOf(thread)));
+    return readdirSync("/proc/self/task");
   } catch {
     return [];
   }
