@@ -18,8 +18,6 @@ const LOOK_EVERY_MS = 1000;
 /** A thread that has just begun may not have its name yet, so it is looked at twice, and then known. */
 const LOOKS_AT_EACH = 2;
 
-/** As other threads, but one that wakes up never takes the core from the thread that answers (sched(7)). */
-const SCHED_BATCH = 3;
 /** A tenth of the weight of the thread that answers (sched(7)). */
 const NICER_BY = 10;
 const NICEST = 19;
@@ -31,7 +29,6 @@ function schedulingAttributes(): Uint8Array {
   const octets = new Uint8Array(new ArrayBuffer(48));
   const view = new DataView(octets.buffer);
   view.setUint32(0, octets.length, true);
-  view.setUint32(4, SCHED_BATCH, true);
   view.setInt32(16, Math.min(NICEST, getPriority() + NICER_BY), true);
   view.setBigUint64(24, SLICE_NS, true);
   return octets;
