@@ -55,7 +55,10 @@ export async function serveUntilStopped(config: Config, log: Log): Promise<numbe
   const starting = start(config, { runtime: selectRuntime(), log, version: programVersion });
   const started = await Promise.race([starting, stopSignal]);
   // Nobody was promised an answer yet: nothing to finish. The process ends, and its sockets with it.
-  if (typeof started === "string") return exitCodes.ok.code;
+  if (typeof started === "string") {
+    log.info(`${started}: stopped before the start was complete`);
+    return exitCodes.ok.code;
+  }
   // Only now: until here an error nobody expected is a failed start, and must end the process.
   onUncaught(uncaughtReporter(log));
   const signal = await stopSignal;

@@ -3,9 +3,10 @@
 import { beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chaosQuery, firstAnswer, freeUdpPort, rcodeOf } from "../support/first-answer.ts";
+import { startFdns } from "../support/fdns.ts";
+import { chaosQuery, firstAnswer, rcodeOf } from "../support/first-answer.ts";
 import { projectRoot } from "../support/sources.ts";
-import { bareEnvironment, runToEnd } from "../support/toolchain.ts";
+import { runToEnd } from "../support/toolchain.ts";
 
 const emulator = process.arch === "arm64" ? [] : ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
 const fdns = [...emulator, join(projectRoot, "dist/fdns-linux-arm64")];
@@ -22,21 +23,12 @@ test("it prints its version", async () => {
 }, 60_000);
 
 test("the batched engine, which is all FFI, answers", async () => {
-  const port = await freeUdpPort();
-  const flags = ["--listen", `127.0.0.1:${port}`, "--upstream", "127.0.0.1:1#dot.test", "--udp-engine", "batched"];
-  const child = Bun.spawn([...fdns, ...flags], {
-    env: bareEnvironment(),
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  const log = child.stderr.text();
+  const flags = ["--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:1#dot.test", "--udp-engine", "batched"];
+  const running = await startFdns({ command: fdns, flags });
   try {
-    expect(rcodeOf(await firstAnswer(port, chaosQuery, 200, 30_000))).toBe(5);
+    expect(await running.logged("listening on")).toMatchObject({ udpEngine: "batched" });
+    expect(rcodeOf(await firstAnswer(running.port, chaosQuery, 200, 30_000))).toBe(5);
   } finally {
-    child.kill("SIGTERM");
-    await child.exited;
+    expect(await running.stop()).toBe(0);
   }
-  expect(await log).toContain("batched");
-  expect(child.exitCode).toBe(0);
 }, 60_000);

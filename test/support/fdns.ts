@@ -39,6 +39,8 @@ export interface RunningFdns {
 
 export interface FdnsOptions {
   readonly form?: Form;
+  /** Run instead of a form: an executable made for another machine, in its emulator. */
+  readonly command?: readonly string[];
   readonly flags: readonly string[];
   readonly env?: Record<string, string>;
   readonly cwd?: string;
@@ -62,7 +64,8 @@ export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
 }
 
 async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
-  const command = [...(options.within ?? []), ...forms[options.form ?? "executable"], ...options.flags];
+  const fdns = options.command ?? forms[options.form ?? "executable"];
+  const command = [...(options.within ?? []), ...fdns, ...options.flags];
   const child = Bun.spawn(command, {
     cwd: options.cwd ?? projectRoot,
     // One fdns of a host can have the socket; whoever tests that says where.
