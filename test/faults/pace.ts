@@ -20,7 +20,7 @@ export interface Pace {
   readonly jitterMs: number;
 }
 
-/** The real battery; faults.md's phases of 30 s are shortened where a fault shows its whole effect sooner. */
+/** The real battery; phases of 30 s are shortened where a fault shows its whole effect sooner. */
 export const FULL: Pace = {
   rate: 500,
   warmMs: 3000,
