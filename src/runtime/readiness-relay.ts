@@ -8,7 +8,7 @@
  */
 
 import { F_SETFL, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
-import { type Readiness, SWEEP_MS, signalMainThread } from "./readiness.ts";
+import { type Readiness, SWEEP_MS, signalMainThread, type Watched } from "./readiness.ts";
 
 /** struct pollfd: descriptor (i32), events (i16), revents (i16). */
 const POLLFD_OCTETS = 8;
@@ -94,13 +94,18 @@ export class ReadinessRelay {
   }
 }
 
+interface RelayWatched extends Watched {
+  /** Sets the descriptor's mark again: whoever has been told and still waits may be told anew. */
+  readonly mark: () => void;
+}
+
 /** In a thread: `wakeAll` is to be called when the main thread says so. */
 export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: Readiness; wakeAll(): void } {
-  /** What to call, and the descriptor's mark to set again first: whoever has been told and still waits may be told anew. */
-  const armed = new Map<() => void, () => void>();
+  let watched: RelayWatched[] = [];
   let sweep: ReturnType<typeof setInterval> | undefined;
   const wakeAll = () => {
-    for (const [onReadable, mark] of armed) {
+    for (const { isArmed, mark, onReadable } of watched) {
+      if (!isArmed) continue;
       mark();
       onReadable();
     }
@@ -112,20 +117,24 @@ export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: R
     sweep ??= setInterval(wakeAll, SWEEP_MS);
     signalMainThread(libc, descriptor);
     const mark = () => void Atomics.store(places, place, descriptor + 1);
+    const one: RelayWatched = { isArmed: false, onReadable, mark };
+    watched = [...watched, one];
     const disarm = () => {
-      if (!armed.delete(onReadable)) return;
+      if (!one.isArmed) return;
+      one.isArmed = false;
       libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
       Atomics.store(places, place, -descriptor - 1);
     };
     return {
       arm() {
-        armed.set(onReadable, mark);
+        one.isArmed = true;
         mark(); // before the kernel can signal it
         libc.fcntl(descriptor, F_SETFL, O_NONBLOCK | O_ASYNC);
       },
       disarm,
       end() {
         disarm();
+        watched = watched.filter((other) => other !== one);
         Atomics.store(places, place, 0);
         if (places.some((one) => one !== 0)) return;
         clearInterval(sweep);

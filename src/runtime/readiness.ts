@@ -18,6 +18,16 @@ export interface ReadinessWatch {
   end(): void;
 }
 
+/**
+ * A descriptor that is watched. Whether it is waited for is a mark, and no membership in a Set: that happens thousands
+ * of times a second, the runtime copies a Set every few changes, and since each copy names the next, they pile up
+ * until the collector's next full round.
+ */
+export interface Watched {
+  isArmed: boolean;
+  readonly onReadable: () => void;
+}
+
 export type Readiness = (descriptor: number, onReadable: () => void) => ReadinessWatch;
 
 /**
@@ -31,34 +41,36 @@ export function signalMainThread(libc: Libc, descriptor: number): void {
 }
 
 export function signalReadiness(libc: Libc): Readiness {
-  const armed = new Set<() => void>();
-  let watches = 0;
+  let watched: Watched[] = [];
   let sweep: ReturnType<typeof setInterval> | undefined;
   let listening = false;
 
   const wakeAll = () => {
-    for (const onReadable of armed) onReadable();
+    for (const one of watched) if (one.isArmed) one.onReadable();
   };
 
   return (descriptor, onReadable) => {
     // Listened to before the first descriptor can cause it, and for ever after: unheard, the signal ends the process.
     if (!listening) process.on("SIGIO", wakeAll);
     listening = true;
-    watches++;
+    const one: Watched = { isArmed: false, onReadable };
+    watched = [...watched, one];
     sweep ??= setInterval(wakeAll, SWEEP_MS);
     signalMainThread(libc, descriptor);
     const disarm = () => {
-      if (armed.delete(onReadable)) libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
+      if (one.isArmed) libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
+      one.isArmed = false;
     };
     return {
       arm() {
-        armed.add(onReadable);
+        one.isArmed = true;
         libc.fcntl(descriptor, F_SETFL, O_NONBLOCK | O_ASYNC);
       },
       disarm,
       end() {
         disarm();
-        if (--watches > 0) return;
+        watched = watched.filter((other) => other !== one);
+        if (watched.length > 0) return;
         clearInterval(sweep);
         sweep = undefined;
       },

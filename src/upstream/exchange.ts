@@ -65,6 +65,9 @@ export abstract class Exchange {
   /** The connection that carries it, and under which ID. */
   carrier: Carrier | undefined = undefined;
   upstreamId = 0;
+  /** Its neighbours among those in flight (in-flight-list.ts). */
+  older: Exchange | undefined = undefined;
+  younger: Exchange | undefined = undefined;
 
   begin(deadlineMs: number): void {
     this.deadlineMs = deadlineMs;

@@ -13,6 +13,7 @@ import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
+import { InFlightList } from "./in-flight-list.ts";
 
 export interface SetLimits {
   readonly strategy: Strategy;
@@ -41,7 +42,7 @@ export class UpstreamSet implements ServerOwner {
   readonly #clock: Clock;
   readonly #limits: SetLimits;
   readonly #choose: Choice;
-  readonly #inFlight = new Set<Exchange>();
+  readonly #inFlight = new InFlightList();
   readonly #spareHedges: Hedge[] = [];
   readonly #budget: HedgeBudget;
   #sweepDue = false;
@@ -95,7 +96,7 @@ export class UpstreamSet implements ServerOwner {
       });
     }
     const error = new UpstreamError("stopping", "fdns is stopping");
-    for (const exchange of [...this.#inFlight]) this.#fail(exchange, error);
+    this.#inFlight.visitEach((exchange) => this.#fail(exchange, error));
     for (const server of this.servers) server.close(error);
   }
 
@@ -222,10 +223,10 @@ export class UpstreamSet implements ServerOwner {
       server.watch(nowMs);
       server.probeIfDue();
     }
-    for (const exchange of this.#inFlight) {
+    this.#inFlight.visitEach((exchange) => {
       if (exchange.attemptEndsMs <= nowMs) this.#onTimeout(exchange, nowMs);
       else if (exchange.hedge === undefined) this.#hedgeIfLate(exchange, nowMs);
-    }
+    });
   }
 
   /** The name is slow, or the server: its connection, and everyone else's answers on it, are left alone. */
@@ -304,7 +305,7 @@ export class UpstreamSet implements ServerOwner {
 
   #settled(exchange: Exchange, error?: UpstreamError): void {
     this.#withdraw(exchange, error);
-    this.#inFlight.delete(exchange);
+    this.#inFlight.remove(exchange);
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
 
