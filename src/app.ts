@@ -77,7 +77,9 @@ export async function start(config: Config, { runtime, log: processLog, version 
     onFlush,
   };
   const control = await openControl(config.control, cache, runtime, log);
-  const pathWatch = new PathWatch(clock, defaults.pathWatchMs.value, runtime.networkPath, (what) => {
+  // Of other workers' connections nothing is known here.
+  const isAtStake = () => workers !== undefined || !upstreams.isAtRest;
+  const pathWatch = new PathWatch(clock, isAtStake, runtime.networkPath, (what) => {
     log.info(`${what}: connecting to the upstreams anew`);
     upstreams.renew();
     workers?.tell("renew");

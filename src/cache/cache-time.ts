@@ -9,9 +9,6 @@ import type { Clock } from "../runtime/runtime.ts";
 /** Where it starts: 38 days, so that what is restored from a file can be older than the process. 2^32 are 13 years. */
 const START_DS = 2 ** 25;
 
-/** How often the host's uptime is compared: after waking up, ages are short of the time suspended for so long at most. */
-const LOOK_MS = 1000;
-
 /** The uptime comes in whole seconds, so a difference below this may be rounding; it waits until it has grown. */
 const LEAST_DIFFERENCE_MS = 2000;
 
@@ -19,7 +16,7 @@ const LEAST_DIFFERENCE_MS = 2000;
 const BACKWARD_MS = 1000;
 
 export interface CacheTimeParts {
-  readonly clock: Pick<Clock, "nowMs" | "after">;
+  readonly clock: Pick<Clock, "nowMs" | "eachSecond">;
   /** As Runtime.uptimeMs. */
   readonly uptimeMs: () => number | undefined;
   /** One place, for other threads to follow: what is added to the monotonic clock, in milliseconds. */
@@ -34,7 +31,7 @@ export class CacheTime {
   #latestMs: number;
   /** What the uptime was when it was last set equal with this clock. */
   #equal: { readonly uptimeMs: number | undefined; readonly ownMs: number };
-  #cancel: () => void;
+  readonly #endLooks: () => void;
 
   constructor(parts: CacheTimeParts) {
     this.#parts = parts;
@@ -42,7 +39,8 @@ export class CacheTime {
     this.#shift = parts.shift ?? new Float64Array(1);
     this.#shift[0] = START_DS * 100 - this.#latestMs;
     this.#equal = { uptimeMs: parts.uptimeMs(), ownMs: this.#ownMs };
-    this.#cancel = parts.clock.after(LOOK_MS, () => this.#look());
+    // After the host slept, ages are short of that time until the next look.
+    this.#endLooks = parts.clock.eachSecond(() => this.#look());
   }
 
   /** Now. */
@@ -63,7 +61,7 @@ export class CacheTime {
 
   /** Looks at the uptime no more. */
   stop(): void {
-    this.#cancel();
+    this.#endLooks();
   }
 
   get #ownMs(): number {
@@ -78,7 +76,6 @@ export class CacheTime {
     const aheadMs = (upMs ?? Number.NaN) - (this.#equal.uptimeMs ?? Number.NaN) - (this.#ownMs - this.#equal.ownMs);
     if (aheadMs >= LEAST_DIFFERENCE_MS) this.#shift[0]! += aheadMs;
     if (!(Math.abs(aheadMs) < LEAST_DIFFERENCE_MS)) this.#equal = { uptimeMs: upMs, ownMs: this.#ownMs };
-    this.#cancel = clock.after(LOOK_MS, () => this.#look());
   }
 }
 

@@ -215,13 +215,6 @@ export const defaults = {
     unit: "queries",
     why: "clients that wait for one answer get it in one burst, which must not be a weapon (CVE-2024-33655)",
   },
-  pathWatchMs: {
-    value: 1000,
-    min: 100,
-    max: 60_000,
-    unit: "ms",
-    why: "how soon a change of this host's addresses or routes is noticed; a look costs about 0.2 ms",
-  },
   followMs: {
     value: 2000,
     min: 100,

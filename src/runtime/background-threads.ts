@@ -14,7 +14,6 @@ import type { Clock } from "./runtime.ts";
 export type SetScheduling = (thread: number, attributes: Uint8Array) => number;
 
 const BACKGROUND = /^(JITWorker|JSCWarmUp|mi-scavenger)/;
-const LOOK_EVERY_MS = 1000;
 /** A thread that has just begun may not have its name yet, so it is looked at twice, and then known. */
 const LOOKS_AT_EACH = 2;
 
@@ -35,13 +34,33 @@ function schedulingAttributes(): Uint8Array {
 }
 
 /** Begins in a second, when start-up is over; returns what ends it. A kernel or a filter of system calls may say no. */
-export function easeBackgroundThreads(clock: Pick<Clock, "after">, open: () => Promise<SetScheduling>): () => void {
+export function easeBackgroundThreads(
+  clock: Pick<Clock, "eachSecond">,
+  open: () => Promise<SetScheduling>,
+): () => void {
+  let isOver = false;
+  const begin = (setScheduling: SetScheduling) => {
+    if (isOver) return;
+    const look = lookAtThreads(setScheduling);
+    look();
+    endLooks = clock.eachSecond(look);
+  };
+  let endLooks = clock.eachSecond(() => {
+    endLooks();
+    // Where the C library cannot be called, the line about the engine says so; here it costs some latency at times.
+    void open().then(begin, () => {});
+  });
+  return () => {
+    isOver = true;
+    endLooks();
+  };
+}
+
+function lookAtThreads(setScheduling: SetScheduling): () => void {
   const attributes = schedulingAttributes();
   /** Of each thread, how often it was looked at. */
   let looks = new Map<string, number>();
-  let isOver = false;
-  const look = (setScheduling: SetScheduling) => {
-    if (isOver) return;
+  return () => {
     const before = looks;
     looks = new Map(threadsNow().map((thread) => [thread, (before.get(thread) ?? 0) + 1]));
     for (const [thread, count] of looks) {
@@ -49,13 +68,6 @@ export function easeBackgroundThreads(clock: Pick<Clock, "after">, open: () => P
       setScheduling(Number(thread), attributes);
       looks.set(thread, LOOKS_AT_EACH);
     }
-    cancel = clock.after(LOOK_EVERY_MS, () => look(setScheduling));
-  };
-  // Where the C library cannot be called, the line about the engine says so; here it costs some latency at times.
-  let cancel = clock.after(LOOK_EVERY_MS, () => void open().then(look, () => {}));
-  return () => {
-    isOver = true;
-    cancel();
   };
 }
 

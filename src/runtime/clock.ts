@@ -9,11 +9,36 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   },
+  eachSecond: sharedSecond((tick) => {
+    const timer = setInterval(tick, 1000);
+    return () => clearInterval(timer);
+  }),
   // The check phase follows the poll phase: sockets that were readable have been read by then.
   endOfTurn: (callback) => {
     setImmediate(callback);
   },
 };
+
+/** One timer for all who ask, and none while nobody does. `startTimer` calls back once a second until what it returns is called. */
+export function sharedSecond(startTimer: (tick: () => void) => () => void): Clock["eachSecond"] {
+  let asked: readonly { readonly callback: () => void; isOver: boolean }[] = [];
+  let endTimer: (() => void) | undefined;
+  const tick = () => {
+    for (const one of asked) if (!one.isOver) one.callback();
+  };
+  return (callback) => {
+    const own = { callback, isOver: false };
+    asked = [...asked, own];
+    endTimer ??= startTimer(tick);
+    return () => {
+      own.isOver = true;
+      asked = asked.filter((other) => other !== own);
+      if (asked.length > 0) return;
+      endTimer?.();
+      endTimer = undefined;
+    };
+  };
+}
 
 /** The most that getRandomValues() fills at once (Web Cryptography API). */
 const RANDOM_QUOTA_OCTETS = 65_536;

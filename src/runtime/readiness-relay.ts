@@ -7,8 +7,9 @@
  *                                                        or its thread has been told
  */
 
+import { systemClock } from "./clock.ts";
 import { F_SETFL, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
-import { type Readiness, SWEEP_MS, signalMainThread, type Watched } from "./readiness.ts";
+import { type Readiness, signalMainThread, type Watched } from "./readiness.ts";
 
 /** struct pollfd: descriptor (i32), events (i16), revents (i16). */
 const POLLFD_OCTETS = 8;
@@ -102,7 +103,7 @@ interface RelayWatched extends Watched {
 /** In a thread: `wakeAll` is to be called when the main thread says so. */
 export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: Readiness; wakeAll(): void } {
   let watched: RelayWatched[] = [];
-  let sweep: ReturnType<typeof setInterval> | undefined;
+  let endSweeps: (() => void) | undefined;
   const wakeAll = () => {
     for (const { isArmed, mark, onReadable } of watched) {
       if (!isArmed) continue;
@@ -114,7 +115,7 @@ export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: R
     const place = places.indexOf(0);
     if (place < 0) throw new RangeError(`more than ${places.length} sockets in a thread`);
     Atomics.store(places, place, -descriptor - 1);
-    sweep ??= setInterval(wakeAll, SWEEP_MS);
+    endSweeps ??= systemClock.eachSecond(wakeAll);
     signalMainThread(libc, descriptor);
     const mark = () => void Atomics.store(places, place, descriptor + 1);
     const one: RelayWatched = { isArmed: false, onReadable, mark };
@@ -137,8 +138,8 @@ export function relayedReadiness(libc: Libc, places: Int32Array): { readiness: R
         watched = watched.filter((other) => other !== one);
         Atomics.store(places, place, 0);
         if (places.some((one) => one !== 0)) return;
-        clearInterval(sweep);
-        sweep = undefined;
+        endSweeps?.();
+        endSweeps = undefined;
       },
     };
   };

@@ -5,10 +5,8 @@
  *
  * Signals of one kind merge, so one signal means "look at every descriptor that waits".
  */
+import { systemClock } from "./clock.ts";
 import { F_OWNER_TID, F_SETFL, F_SETOWN_EX, type Libc, O_ASYNC, O_NONBLOCK } from "./libc.ts";
-
-/** A signal can be lost (a debugger, a stopped process); then a datagram waits no longer than this. */
-export const SWEEP_MS = 1000;
 
 export interface ReadinessWatch {
   /** From now on onReadable is called when a datagram arrives. One that arrived before is not told of. */
@@ -42,7 +40,7 @@ export function signalMainThread(libc: Libc, descriptor: number): void {
 
 export function signalReadiness(libc: Libc): Readiness {
   let watched: Watched[] = [];
-  let sweep: ReturnType<typeof setInterval> | undefined;
+  let endSweeps: (() => void) | undefined;
   let listening = false;
 
   const wakeAll = () => {
@@ -55,7 +53,8 @@ export function signalReadiness(libc: Libc): Readiness {
     listening = true;
     const one: Watched = { isArmed: false, onReadable };
     watched = [...watched, one];
-    sweep ??= setInterval(wakeAll, SWEEP_MS);
+    // A signal can be lost (a debugger, a stopped process); then a datagram waits a second at most.
+    endSweeps ??= systemClock.eachSecond(wakeAll);
     signalMainThread(libc, descriptor);
     const disarm = () => {
       if (one.isArmed) libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
@@ -71,8 +70,8 @@ export function signalReadiness(libc: Libc): Readiness {
         disarm();
         watched = watched.filter((other) => other !== one);
         if (watched.length > 0) return;
-        clearInterval(sweep);
-        sweep = undefined;
+        endSweeps?.();
+        endSweeps = undefined;
       },
     };
   };

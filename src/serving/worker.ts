@@ -11,9 +11,6 @@ import { SharedFigures } from "./figures.ts";
 import type { Boot, FromWorker, ToWorker } from "./messages.ts";
 import { makeServing, type Serving } from "./serving.ts";
 
-/** How often it shows that it lives, and what its upstreams are like. */
-const BEAT_MS = 1000;
-
 let serving: Serving | undefined;
 let wakeAll = () => {};
 
@@ -44,13 +41,14 @@ async function serve(boot: Boot): Promise<void> {
   serving = made;
   // From here on as on the main thread: what nobody expected is told, and the worker goes on.
   onUncaught(uncaughtReporter(log));
+  // Shows that it lives, and what its upstreams are like.
   const beat = () => {
     const own = figures.workers[worker]!;
     own.beats[0]!++;
     for (const [i, server] of made.upstreams.servers.entries()) own.gauges[i]!.write(server.gauges());
-    runtime.clock.after(BEAT_MS, beat);
   };
   beat();
+  runtime.clock.eachSecond(beat);
   post("serving");
 }
 

@@ -32,8 +32,7 @@ export interface WorkersParts {
 /** What its threads begin with; see Boot. */
 export type CommonBoot = Pick<Boot, "config" | "roots" | "memory" | "sockets">;
 
-const WATCH_MS = 1000;
-/** Looks without a beat (which is due each second) before a worker is taken to stand still, or to be gone. */
+/** Looks, one a second, without a beat (which is due each second too) before a worker is taken to stand still, or to be gone. */
 const MAX_SILENT_LOOKS = 4;
 /** Looks before a worker that was started must have shown a first beat. */
 const MAX_STARTING_LOOKS = 20;
@@ -52,7 +51,7 @@ export class Workers {
   readonly #memory: SharedArrayBuffer;
   readonly #log: WorkerLog;
   #watched: readonly WatchedWorker[] = [];
-  #cancelWatch = () => {};
+  #endLooks = () => {};
 
   constructor(count: number, config: Config, parts: WorkersParts) {
     this.count = count;
@@ -91,11 +90,11 @@ export class Workers {
         },
       });
     });
-    const watch = () => {
+    const look = () => {
       for (const worker of this.#watched) worker.look();
-      this.#cancelWatch = clock.after(WATCH_MS, watch);
     };
-    watch();
+    look();
+    this.#endLooks = clock.eachSecond(look);
   }
 
   tell(message: Exclude<ToWorker, "stop" | "wake">): void {
@@ -104,7 +103,7 @@ export class Workers {
 
   /** Lets them answer what is in flight, and ends them. */
   async stop(): Promise<void> {
-    this.#cancelWatch();
+    this.#endLooks();
     await Promise.all(this.#watched.map((worker) => worker.stop()));
   }
 }
@@ -152,7 +151,7 @@ class WatchedWorker {
     if (this.#silentLooks < (this.#isServing ? MAX_SILENT_LOOKS : MAX_STARTING_LOOKS)) return;
     const thread = this.#thread;
     this.#thread = undefined;
-    const cause = `it showed no life for ${(this.#silentLooks * WATCH_MS) / 1000} s`;
+    const cause = `it showed no life for ${this.#silentLooks} s`;
     void thread.end().then(() => this.#gone(cause));
   }
 

@@ -95,6 +95,11 @@ export class DotServer implements ConnectionOwner {
     return this.#pool.answerDue;
   }
 
+  /** It is healthy, as far as is known, and nothing is open. */
+  get isAtRest(): boolean {
+    return this.healthy && this.#pool.size === 0 && this.inFlight === 0;
+  }
+
   get inFlight(): number {
     return this.#waiting.size + this.#pool.inFlight;
   }

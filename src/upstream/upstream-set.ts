@@ -66,6 +66,11 @@ export class UpstreamSet implements ServerOwner {
     return this.#inFlight.size;
   }
 
+  /** No connection, and no failure that is remembered: the way to the upstreams may change, and nothing need be done. */
+  get isAtRest(): boolean {
+    return this.#inFlight.size === 0 && this.servers.every((server) => server.isAtRest);
+  }
+
   /** Connects to every upstream, so that the first query finds a connection and a wrong one is said at the start. */
   warm(): void {
     for (const server of this.servers) server.warm();

@@ -38,6 +38,7 @@ class Run extends CacheHost {
       nowMs: () => this.clock.nowMs(),
       wallMs: () => this.clock.wallMs() + this.wallAheadMs,
       after: (ms, callback) => this.clock.after(ms, callback),
+      eachSecond: (callback) => this.clock.eachSecond(callback),
       endOfTurn: (callback) => void setImmediate(callback),
     };
     this.file = new CacheFile({

@@ -11,7 +11,10 @@ class FakeHost {
   suspendedMs = 0;
   knowsUptime = true;
   readonly time = new CacheTime({
-    clock: { nowMs: () => this.clock.nowMs() + this.movedMs, after: (ms, callback) => this.clock.after(ms, callback) },
+    clock: {
+      nowMs: () => this.clock.nowMs() + this.movedMs,
+      eachSecond: (callback) => this.clock.eachSecond(callback),
+    },
     // In whole seconds, rounded up, as Linux does.
     uptimeMs: () =>
       this.knowsUptime ? Math.ceil((987_654 + this.clock.nowMs() + this.suspendedMs) / 1000) * 1000 : undefined,

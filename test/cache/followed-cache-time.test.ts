@@ -6,7 +6,7 @@ test("another thread's time is the first one's, also after the host was suspende
   const clock = new FakeClock();
   let sleptMs = 0;
   let stepMs = 0;
-  const moved = { nowMs: () => clock.nowMs() + stepMs, after: clock.after.bind(clock) };
+  const moved = { nowMs: () => clock.nowMs() + stepMs, eachSecond: clock.eachSecond.bind(clock) };
   const shift = new Float64Array(new SharedArrayBuffer(8));
   const first = new CacheTime({ clock: moved, uptimeMs: () => moved.nowMs() + sleptMs, shift });
   const follower = new FollowedCacheTime(moved, shift);

@@ -30,6 +30,18 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
+  eachSecond(callback: () => void): () => void {
+    let cancel = () => {};
+    const wait = () => {
+      cancel = this.after(1000, () => {
+        wait();
+        callback();
+      });
+    };
+    wait();
+    return () => cancel();
+  }
+
   endOfTurn(callback: () => void): void {
     this.#endOfTurn.push(callback);
   }

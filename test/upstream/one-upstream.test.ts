@@ -29,6 +29,21 @@ describe("one upstream", () => {
     expect(scene.network.log.told.at(-1)).toBe("info upstream 10.0.0.1: works again");
   });
 
+  test("is at rest while nothing is open, asked or known to fail", () => {
+    const scene = one();
+    expect(scene.set.isAtRest).toBe(true);
+    scene.ask("a");
+    expect(scene.set.isAtRest).toBe(false);
+    scene.dial(0).secure().answerAll();
+    expect(scene.set.isAtRest).toBe(false);
+    scene.dial(0).close();
+    expect(scene.set.isAtRest).toBe(true);
+    scene.ask("b");
+    scene.network.last.fail("ECONNREFUSED");
+    expect(scene.set.inFlight).toBe(0);
+    expect(scene.set.isAtRest).toBe(false);
+  });
+
   test("the same failure is told once, another one again", () => {
     const scene = one();
     for (const code of ["ECONNREFUSED", "ECONNREFUSED", "ECONNRESET"]) {
