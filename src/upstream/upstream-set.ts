@@ -6,8 +6,8 @@
 import type { Strategy, UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { isFinalError } from "../wire/options.ts";
-import { RCODE } from "../wire/protocol.ts";
 import type { ResponseLayout } from "../wire/response.ts";
+import { isComplaint, isOfThisHost, isServersError } from "./blame.ts";
 import { type Choice, choiceOf } from "./choice.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
@@ -31,7 +31,6 @@ const SWEEP_MS = 20;
 /** How long a query waits for the host to have a way out again, and how often it is tried. */
 const HOLD_MS = 2000;
 const HOLD_RETRY_MS = 100;
-const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
 /** One for all: thousands of queries may time out in one sweep, and an error notes where it was made, which takes long. */
 const NOT_IN_TIME = new UpstreamError("timeout", "no answer in time");
 /** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
@@ -334,19 +333,4 @@ function takeBack(exchange: Exchange, error: UpstreamError | undefined): void {
 
 function isHealthy(server: DotServer): boolean {
   return server.healthy;
-}
-
-/** RCODEs that may be the server's own trouble, with which another need not be plagued. */
-function isServersError(rcode: number): boolean {
-  return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED;
-}
-
-/** Whether an attempt ended because this host cannot send, before anything reached a server. */
-function isOfThisHost(error: UpstreamError | undefined): boolean {
-  return error !== undefined && LOCAL_FAILURES.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
-}
-
-/** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */
-function isComplaint(rcode: number): boolean {
-  return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode > 15;
 }
