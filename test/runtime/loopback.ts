@@ -4,6 +4,7 @@ import {
   DATAGRAM_OCTETS,
   DATAGRAM_STRIDE,
   PEER_OCTETS,
+  type Sharing,
   type UdpBatch,
   type UdpEngine,
   type UdpSocket,
@@ -29,9 +30,10 @@ export function rethrow(fault: Error): never {
   throw fault;
 }
 
-export async function openEcho(engine: UdpEngine, host = "127.0.0.1", port = 0): Promise<UdpSocket> {
+export async function openEcho(engine: UdpEngine, host = "127.0.0.1", port = 0, sharing?: Sharing): Promise<UdpSocket> {
   const socket: UdpSocket = await engine.open({
     address: { host, port },
+    sharing,
     onBatch: (batch) => echoBatch(socket, batch),
     onFault: rethrow,
   });

@@ -143,6 +143,33 @@ describe("sending", () => {
   });
 });
 
+describe("under load", () => {
+  test("a batch that is not full makes the next look wait, longer on a socket that gets a part of what comes", async () => {
+    for (const [sharing, expected] of [
+      [undefined, 100],
+      ["first", 200],
+    ] as const) {
+      const waits: number[] = [];
+      const usleep = (microseconds: number) => {
+        waits.push(microseconds);
+        return 0;
+      };
+      const echo = await openEcho(batchedUdpEngine({ ...libc, usleep }), "127.0.0.1", 0, sharing);
+      const client = await openClient(engine);
+      for (const count of [1, 20]) {
+        client.received.length = 0;
+        for (let i = 0; i < count; i++) client.send("127.0.0.1", echo.address.port, "q");
+        await until("answered", () => client.received.length === count);
+        if (count === 1) expect(waits).toEqual([]);
+      }
+      await until("a wait", () => waits.length > 0);
+      expect(new Set(waits)).toEqual(new Set([expected]));
+      echo.close();
+      client.socket.close();
+    }
+  });
+});
+
 describe("a signal", () => {
   /** An echo that waits for datagrams, with signals that the test gives. */
   const openWaiting = async () => {
