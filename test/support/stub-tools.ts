@@ -38,12 +38,25 @@ export async function askWith(tool: ToolName, question: StubQuestion, target: Ta
   return readShown(`${stdout}\n${stderr}`, command.join(" "));
 }
 
+/**
+ * Several of dig at a time may be given one port by the kernel, as dig sets SO_REUSEPORT (BIND 9.18), and then one of
+ * them gets the other's response, too. So over UDP each is told a port of its own, below those that the kernel gives out
+ * (ip_local_port_range).
+ */
+const DIG_PORTS = { first: 20_000, count: 10_000 };
+let digs = 0;
+
+function ownPort({ host }: Target): string[] {
+  return ["-b", `${host}#${DIG_PORTS.first + (digs++ % DIG_PORTS.count)}`];
+}
+
 function digOrKdig(tool: "dig" | "kdig", question: StubQuestion, target: Target): string[] {
   const { name, type, dnssecOk, cd, ad, edns, udpPayloadSize } = question;
   return [
     tool,
     ...(tool === "dig" ? ["-r", "+tries=1"] : ["+retry=0", "+nopadding"]),
     "+time=8",
+    ...(tool === "dig" && target.transport === "udp" ? ownPort(target) : []),
     `@${target.host}`,
     ...["-p", String(target.port), "-q", name, "-t", type],
     ...(target.transport === "tcp" ? ["+tcp"] : []),
