@@ -63,6 +63,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
   serving.warm();
   workers?.start({ ...common, config, sockets: listeners.shared }, store);
   const endEasing = runtime.easeBackgroundThreads();
+  const endBounding = await runtime.boundGarbage();
   const cacheFile = openCacheFile(config, serving, cacheTime, runtime, log);
   const onFlush = () => {
     serving.resolver.forgetFailures();
@@ -100,6 +101,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
     async stop() {
       pathWatch.stop();
       endEasing();
+      endBounding();
       await control?.close();
       await Promise.all([serving.stop(), workers?.stop()]);
       await cacheFile?.stop();

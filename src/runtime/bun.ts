@@ -1,6 +1,8 @@
-/** The C library's calls bound through Bun's FFI. Loaded under Bun only. */
+/** The C library's calls bound through Bun's FFI, and the heap as JavaScriptCore tells of it. Loaded under Bun only. */
 import { dlopen, ptr, read } from "bun:ffi";
+import { edenGC } from "bun:jsc";
 import type { SetScheduling } from "./background-threads.ts";
+import type { Heap } from "./garbage.ts";
 import type { Libc } from "./libc.ts";
 
 /** @throws Error when the library or one of the calls is not there. */
@@ -54,3 +56,6 @@ export function openScheduling(libraryName: string): SetScheduling {
   const { symbols } = dlopen(libraryName, { syscall: { args: ["i64", "i64", "ptr", "i64"], returns: "i64" } });
   return (thread, attributes) => Number(symbols.syscall(SCHED_SETATTR, BigInt(thread), attributes, 0n));
 }
+
+/** In Bun heapTotal is what the heap's blocks take, without buffers; what heapUsed says is as of the last collection. */
+export const ownHeap: Heap = { octets: () => process.memoryUsage().heapTotal, collect: edenGC };

@@ -277,4 +277,6 @@ export interface Runtime {
   readonly files: Files;
   /** Makes threads that the runtime has besides those that answer give way to them. Returns what ends it. */
   easeBackgroundThreads(): () => void;
+  /** Sees to it that garbage of this thread does not pile up where the runtime lets it. Returns what ends it. */
+  boundGarbage(): Promise<() => void>;
 }

@@ -4,6 +4,7 @@ import * as os from "node:os";
 import { easeBackgroundThreads } from "./background-threads.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { files } from "./files.ts";
+import { boundGarbage } from "./garbage.ts";
 import { loadLibc } from "./libc.ts";
 import { networkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
@@ -35,6 +36,7 @@ export function selectRuntime(): Runtime {
     uptimeMs,
     files,
     easeBackgroundThreads: easing,
+    boundGarbage: bounding,
   };
 }
 
@@ -45,6 +47,12 @@ function easing(): () => void {
     const [{ libraryName }, { openScheduling }] = await Promise.all([loadLibc(), import("./bun.ts")]);
     return openScheduling(libraryName);
   });
+}
+
+/** Deno's V8 collects young objects after every few MiB of them. */
+async function bounding(): Promise<() => void> {
+  if (process.versions.bun === undefined) return () => {};
+  return boundGarbage(systemClock, (await import("./bun.ts")).ownHeap);
 }
 
 /**

@@ -49,6 +49,7 @@ async function serve(boot: Boot): Promise<void> {
   };
   beat();
   runtime.clock.eachSecond(beat);
+  await runtime.boundGarbage();
   post("serving");
 }
 

@@ -108,7 +108,7 @@ async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
   });
   try {
     const { message } = await logged("listening on ");
-    const port = Number(/:(\d+)/.exec(message.replace(/\[[^\]]*\]/g, ""))?.[1]);
+    const port = Number(/listening on (?:\[[^\]]*\]|[^:]*):(\d+)/.exec(message)?.[1]);
     return {
       pid: child.pid,
       port,
