@@ -28,8 +28,8 @@ export interface RunningFdns {
   readonly port: number;
   /** What it logged so far. */
   readonly log: LogLine[];
-  /** Resolves to the first line, past or future, whose message contains the text; rejects after ten seconds. */
-  logged(text: string): Promise<LogLine>;
+  /** Resolves to the first line, past or future, whose message has the text in it; rejects after ten seconds. */
+  logged(text: string | RegExp): Promise<LogLine>;
   /** Sends SIGTERM and resolves to the exit code. */
   stop(): Promise<number>;
   /** For what stop() does not do. */
@@ -63,6 +63,9 @@ export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
   }
 }
 
+/** With its port: a wildcard that is in use is said to be listened on address by address before that. */
+const LISTENING = /listening on (?:\[\S*\]|[^\s:]*):(\d+)/;
+
 async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
   const fdns = options.command ?? forms[options.form ?? "executable"];
   const command = [...(options.within ?? []), ...fdns, ...options.flags];
@@ -83,7 +86,7 @@ async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
       for (const look of waiting) look();
     }
   })();
-  const logged = (text: string): Promise<LogLine> =>
+  const logged = (text: string | RegExp): Promise<LogLine> =>
     new Promise((resolve, reject) => {
       const settle = (how: () => void) => {
         waiting.delete(look);
@@ -91,12 +94,14 @@ async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
         how();
       };
       const look = () => {
-        const found = log.find(({ message }) => message.includes(text));
+        const found = log.find(({ message }) =>
+          typeof text === "string" ? message.includes(text) : text.test(message),
+        );
         if (found !== undefined) settle(() => resolve(found));
         else if (ended) settle(() => reject(new Error(`fdns ended: ${JSON.stringify(log)}`)));
       };
       const giveUp = setTimeout(
-        () => settle(() => reject(new Error(`no line with "${text}" in ${JSON.stringify(log)}`))),
+        () => settle(() => reject(new Error(`no line with ${text} in ${JSON.stringify(log)}`))),
         10_000,
       );
       waiting.add(look);
@@ -107,8 +112,8 @@ async function startOnce(options: FdnsOptions): Promise<RunningFdns> {
     for (const look of waiting) look();
   });
   try {
-    const { message } = await logged("listening on ");
-    const port = Number(/listening on (?:\[[^\]]*\]|[^:]*):(\d+)/.exec(message)?.[1]);
+    const { message } = await logged(LISTENING);
+    const port = Number(LISTENING.exec(message)![1]);
     return {
       pid: child.pid,
       port,
