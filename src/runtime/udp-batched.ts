@@ -6,9 +6,9 @@
  * A socket either waits (the kernel signals the next datagram, see readiness.ts) or polls: it looks again from
  * setImmediate, once a turn of the event loop, so that TLS reads and timers get their turn in between.
  *
- *            a signal soon after another, or several datagrams
- *   waiting ----------------------------------------------> polling
- *           <----------------------------------------------
+ *              several datagrams at a signal
+ *   waiting ------------------------------------> polling
+ *           <------------------------------------
  *            EMPTY_TURNS turns without a datagram
  */
 
@@ -31,16 +31,15 @@ import { IncomingMessages, OutgoingMessages } from "./udp-messages.ts";
 
 /** Batches one turn takes at most: about 1 ms of cached answers, so that the rest of the loop is not kept waiting. */
 const BATCHES_PER_TURN = 4;
-/**
- * A signal so long after the one before is of a trickle: its datagram is taken, and the socket waits on. That saves two
- * fcntl(2), two looks at nothing and two turns of the loop, a fifth to a third of what the query costs, up to some 5000 a
- * second. Under load, signals would come by the dozen for each batch.
- */
-const TRICKLE_MS = 0.15;
 /** Turns without a datagram before a polling socket waits: each costs idle CPU, and more than one were no cheaper. */
 const EMPTY_TURNS = 1;
-/** As many datagrams together are taken for load. */
+/**
+ * Load is so many datagrams together, and so many for each millisecond since others came. Where this thread was kept
+ * from looking for a moment, as by a collection, many are there as well; taken for load, with the wait below, each batch
+ * would make the next one large, at 20,000 queries a second for dozens of them. At 40,000 the wait saves a third of the CPU.
+ */
 const LOAD_FROM = 8;
+const LOAD_FROM_A_MS = 30;
 /**
  * A turn that found load and yet no full batch is one of many: the next waits a moment, so that more come together. It
  * saves an eighth of the CPU a query at full load (more batches were half empty), and costs whoever asks then some
@@ -100,12 +99,12 @@ class BatchedSocket implements UdpSocket {
   #turnScheduled = false;
   #flushScheduled = false;
   #handling = false;
-  /** When the last signal was heard. */
-  #signalMs = 0;
   /** Datagrams that were there when it was last looked, and looks in a row that found none. */
   #lastTaken = 0;
   #emptyTurns = 0;
-  /** Whether the last that came were many. */
+  /** When some were there last. */
+  #takenMs = 0;
+  /** Whether they were many. */
   #underLoad = false;
   /** Set while the kernel's send buffer is full; and how often it has run since something was taken. */
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -163,17 +162,12 @@ class BatchedSocket implements UdpSocket {
   /** A signal came. While a turn is scheduled it will see whatever the signal was about. */
   #onReadable(): void {
     if (!this.#waiting || this.#turnScheduled) return;
-    const nowMs = this.#nowMs();
-    const isTrickle = nowMs - this.#signalMs >= TRICKLE_MS;
-    this.#signalMs = nowMs;
-    if (isTrickle) {
-      this.#take();
-      if (this.#lastTaken <= 1) return;
-    }
-    // One signal is enough: where some datagrams come, more do, and each signal costs more than a system call.
+    this.#take();
+    // For one, it is left at that: to poll and then to wait again takes two fcntl(2), two looks at nothing and two turns.
+    if (this.#lastTaken <= 1) return;
+    // More will come, and each signal costs more than a system call.
     this.#leaveWaiting();
-    if (isTrickle) this.#scheduleTurn();
-    else this.#turn();
+    this.#scheduleTurn();
   }
 
   #scheduleTurn(): void {
@@ -204,7 +198,7 @@ class BatchedSocket implements UdpSocket {
   /** Whether more datagrams are likely to be there in a moment. */
   get #isToGather(): boolean {
     if (this.#lastTaken === 0) return this.#underLoad && !this.#waiting && !isDeno;
-    return this.#lastTaken >= LOAD_FROM && this.#lastTaken < BATCH_DATAGRAMS;
+    return this.#underLoad && this.#lastTaken < BATCH_DATAGRAMS;
   }
 
   #enterWaiting(): void {
@@ -221,10 +215,15 @@ class BatchedSocket implements UdpSocket {
   #take(): void {
     this.#lastTaken = 0;
     this.#drain();
-    if (this.#lastTaken > 0) {
-      this.#emptyTurns = 0;
-      this.#underLoad = this.#lastTaken >= LOAD_FROM;
-    } else this.#emptyTurns++;
+    if (this.#lastTaken === 0) {
+      this.#emptyTurns++;
+      return;
+    }
+    this.#emptyTurns = 0;
+    const nowMs = this.#nowMs();
+    const isDense = this.#lastTaken >= LOAD_FROM_A_MS * (nowMs - this.#takenMs);
+    this.#underLoad = isDense && this.#lastTaken >= LOAD_FROM;
+    this.#takenMs = nowMs;
   }
 
   #drain(): void {

@@ -143,30 +143,37 @@ describe("sending", () => {
   });
 });
 
-describe("under load", () => {
-  test("a batch that is not full makes the next look wait, longer on a socket that gets a part of what comes", async () => {
-    for (const [sharing, expected] of [
-      [undefined, 100],
-      ["first", 200],
-    ] as const) {
-      const waits: number[] = [];
-      const usleep = (microseconds: number) => {
-        waits.push(microseconds);
-        return 0;
-      };
-      const echo = await openEcho(batchedUdpEngine({ ...libc, usleep }), "127.0.0.1", 0, sharing);
-      const client = await openClient(engine);
-      for (const count of [1, 20]) {
-        client.received.length = 0;
-        for (let i = 0; i < count; i++) client.send("127.0.0.1", echo.address.port, "q");
-        await until("answered", () => client.received.length === count);
-        if (count === 1) expect(waits).toEqual([]);
-      }
-      await until("a wait", () => waits.length > 0);
-      expect(new Set(waits)).toEqual(new Set([expected]));
-      echo.close();
-      client.socket.close();
-    }
+describe("many datagrams", () => {
+  /** How long an echo waited between its looks, when one datagram and then 20 came, `apartMs` later by its clock. */
+  async function waitsFor(apartMs: number, sharing?: "first"): Promise<Set<number>> {
+    const waits: number[] = [];
+    const usleep = (microseconds: number) => {
+      waits.push(microseconds);
+      return 0;
+    };
+    const clock = new FakeClock();
+    const now = () => clock.nowMs();
+    const echo = await openEcho(batchedUdpEngine({ ...libc, usleep }, undefined, now), "127.0.0.1", 0, sharing);
+    const client = await openClient(engine);
+    client.send("127.0.0.1", echo.address.port, "q");
+    await until("answered", () => client.received.length === 1);
+    expect(waits).toEqual([]);
+    clock.advance(apartMs);
+    for (let i = 0; i < 20; i++) client.send("127.0.0.1", echo.address.port, "q");
+    await until("all answered", () => client.received.length === 21);
+    for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
+    echo.close();
+    client.socket.close();
+    return new Set(waits);
+  }
+
+  test("soon after others make the next look wait, longer on a socket that gets a part of what comes", async () => {
+    expect(await waitsFor(0.1)).toEqual(new Set([100]));
+    expect(await waitsFor(0.1, "first")).toEqual(new Set([200]));
+  });
+
+  test("after a pause do not", async () => {
+    expect(await waitsFor(1)).toEqual(new Set());
   });
 });
 
@@ -179,8 +186,7 @@ describe("a signal", () => {
       onReadable = whenReadable;
       return { arm: () => happened.push("arm"), disarm: () => happened.push("disarm"), end: () => {} };
     };
-    const clock = new FakeClock();
-    const echo = await openEcho(batchedUdpEngine(libc, readiness, () => clock.nowMs()));
+    const echo = await openEcho(batchedUdpEngine(libc, readiness));
     const client = await openClient(engine);
     const settled = async () => {
       for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
@@ -188,7 +194,6 @@ describe("a signal", () => {
     await settled();
     return {
       happened,
-      clock,
       /** So many datagrams come, and the kernel says so. */
       come: async (count: number) => {
         for (let i = 0; i < count; i++) client.send("127.0.0.1", echo.address.port, "q");
@@ -204,30 +209,22 @@ describe("a signal", () => {
     };
   };
 
-  test("of a trickle leaves the socket waiting", async () => {
-    const { happened, clock, come, answered, end } = await openWaiting();
+  test("for one datagram leaves the socket waiting", async () => {
+    const { happened, come, answered, end } = await openWaiting();
     for (let i = 1; i <= 3; i++) {
       await come(1);
       await answered(i);
-      clock.advance(2);
     }
     expect(happened).toEqual(["arm"]);
     end();
   });
 
-  test("soon after another, or for several datagrams, is the last until nothing comes any more", async () => {
-    const { happened, clock, come, answered, settled, end } = await openWaiting();
-    await come(1);
-    clock.advance(0.1);
-    await come(1);
-    await answered(2);
+  test("for several datagrams is the last until nothing comes any more", async () => {
+    const { happened, come, answered, settled, end } = await openWaiting();
+    await come(200);
+    await answered(200);
     await settled();
     expect(happened).toEqual(["arm", "disarm", "arm"]);
-    clock.advance(2);
-    await come(200);
-    await answered(202);
-    await settled();
-    expect(happened).toEqual(["arm", "disarm", "arm", "disarm", "arm"]);
     end();
   });
 });
