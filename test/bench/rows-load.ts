@@ -6,10 +6,17 @@ import { FEW, MANY } from "./names.ts";
 import type { Figures } from "./results.ts";
 import { type Column, eachAlone, kept, type Row, using } from "./rows.ts";
 import { PEERS, type RunningServer, type ServerName } from "./servers.ts";
-import { type Stage, WARM_PACED_SECONDS, WARM_SECONDS } from "./stage.ts";
+import { type Stage, WARM_SECONDS } from "./stage.ts";
 
 /** Queries a second that every server carries, for latencies that can be compared. */
 export const SAME_RATE = 20_000;
+/**
+ * What is compared is a server that has run for a while. At this rate fdns goes on compiling code for some 15 seconds
+ * after its start, eight of which have gone by in the loads before. The same for every server.
+ */
+const WARM_SAME_SECONDS = 5;
+/** A slowest hundredth is 200 queries a second here, and one moment in which the host stands still is as many. */
+const SAME_TIMES = 4;
 /** A core's share in the row whose limit can only be the server. */
 export const QUOTA = 0.5;
 
@@ -56,8 +63,10 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
   const memory = { residentMiB: residentMiBOf(server.pid) };
   if (pacedSeconds === 0) return { ...most, ...memory };
   const rate = Math.max(1000, Math.round(most.queriesPerSecond / 2));
-  const half = await paced(stage, server, names, "half", rate);
-  const same = await paced(stage, server, names, "same", SAME_RATE);
+  const half = await paced(stage, server, names, { load: "half", rate, warmSeconds: 1, seconds: pacedSeconds });
+  const same = await paced(stage, server, names, {
+    ...{ load: "same", rate: SAME_RATE, warmSeconds: WARM_SAME_SECONDS, seconds: SAME_TIMES * pacedSeconds },
+  });
   return {
     ...most,
     ...memory,
@@ -72,11 +81,18 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
   };
 }
 
-/** Queries at this rate, after as many as it takes to get used to it. */
-async function paced(stage: Stage, server: RunningServer, { file }: Names, load: string, rate: number) {
-  const { pacedSeconds } = stage.parts;
-  await stage.paced(server, file(stage, `${load}-warm`, WARM_PACED_SECONDS), rate * WARM_PACED_SECONDS, rate);
-  return stage.paced(server, file(stage, load, pacedSeconds), rate * pacedSeconds, rate);
+interface Pace {
+  readonly load: string;
+  readonly rate: number;
+  /** So long queries come at that rate before any is counted, and then so long. */
+  readonly warmSeconds: number;
+  readonly seconds: number;
+}
+
+async function paced(stage: Stage, server: RunningServer, { file }: Names, pace: Pace) {
+  const { load, rate, warmSeconds, seconds } = pace;
+  await stage.paced(server, file(stage, `${load}-warm`, warmSeconds), rate * warmSeconds, rate);
+  return stage.paced(server, file(stage, load, seconds), rate * seconds, rate);
 }
 
 function loadedRow(names: Names): Row["round"] {

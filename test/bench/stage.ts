@@ -34,8 +34,6 @@ export interface StageParts {
  * and a half with one worker and four with two or on Deno. The same for every server.
  */
 export const WARM_SECONDS = 4;
-/** Before latencies at an even rate are counted: batches are smaller then, and other code runs often. */
-export const WARM_PACED_SECONDS = 1;
 
 export class Stage {
   readonly parts: StageParts;
