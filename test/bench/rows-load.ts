@@ -57,9 +57,7 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
   const { seconds, pacedSeconds } = stage.parts;
   const { file, once } = names;
   await warm(stage, server, names);
-  // Sockets are spread over workers by chance: many of them spread evenly.
-  const clients = server.name === "fdns-2-workers" ? 16 : 4;
-  const most = await stage.most(server, { file: file(stage, "most", seconds), once, clients });
+  const most = await stage.most(server, { file: file(stage, "most", seconds), once, clients: LOAD_SOCKETS });
   const memory = { residentMiB: residentMiBOf(server.pid) };
   if (pacedSeconds === 0) return { ...most, ...memory };
   const rate = Math.max(1000, Math.round(most.queriesPerSecond / 2));
@@ -80,6 +78,9 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
     sameCpuUs: (same.userUs + same.systemUs) / same.sent,
   };
 }
+
+/** Sockets are spread over workers by chance: many of them spread evenly. The same for every server. */
+const LOAD_SOCKETS = 16;
 
 interface Pace {
   readonly load: string;
