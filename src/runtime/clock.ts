@@ -9,36 +9,23 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   },
-  eachSecond: sharedSecond(
-    (tick) => {
-      const timer = setInterval(tick, 1000);
-      return () => clearInterval(timer);
-    },
-    (callback) => void setImmediate(callback),
-  ),
+  eachSecond: sharedSecond((tick) => {
+    const timer = setInterval(tick, 1000);
+    return () => clearInterval(timer);
+  }),
   // The check phase follows the poll phase: sockets that were readable have been read by then.
   endOfTurn: (callback) => {
     setImmediate(callback);
   },
 };
 
-/**
- * One timer for all who ask, and none while nobody does; each is called in a turn of its own, so that queries are
- * answered in between. `startTimer` calls back once a second until what it returns is called.
- */
-export function sharedSecond(
-  startTimer: (tick: () => void) => () => void,
-  nextTurn: (callback: () => void) => void,
-): Clock["eachSecond"] {
+/** One timer for all who ask, and none while nobody does. `startTimer` calls back once a second until what it returns is called. */
+export function sharedSecond(startTimer: (tick: () => void) => () => void): Clock["eachSecond"] {
   let asked: readonly { readonly callback: () => void; isOver: boolean }[] = [];
   let endTimer: (() => void) | undefined;
-  const callFrom = (list: typeof asked, from: number): void => {
-    const next = list.findIndex(({ isOver }, index) => index >= from && !isOver);
-    if (next < 0) return;
-    if (next < list.length - 1) nextTurn(() => callFrom(list, next + 1));
-    list[next]!.callback();
+  const tick = () => {
+    for (const one of asked) if (!one.isOver) one.callback();
   };
-  const tick = () => callFrom(asked, 0);
   return (callback) => {
     const own = { callback, isOver: false };
     asked = [...asked, own];

@@ -212,8 +212,8 @@ export interface Clock {
   /** Calls back once after so many milliseconds; the returned function cancels. */
   after(ms: number, callback: () => void): () => void;
   /**
-   * Calls back once a second, about; the returned function ends that. All who asked are called one turn after another, so
-   * that a process at rest wakes up once a second, however many of its parts keep an eye on something.
+   * Calls back once a second, about; the returned function ends that. All who asked are called in one turn, so that a
+   * process at rest wakes up once a second, however many of its parts keep an eye on something.
    */
   eachSecond(callback: () => void): () => void;
   /** Calls back at the end of this turn of the event loop, after every socket that was readable has been read. */

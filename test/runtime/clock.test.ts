@@ -3,23 +3,14 @@ import { sharedSecond } from "../../src/runtime/clock.ts";
 
 function scene() {
   const running = new Set<() => void>();
-  const turns: (() => void)[] = [];
-  const eachSecond = sharedSecond(
-    (tick) => {
-      running.add(tick);
-      return () => void running.delete(tick);
-    },
-    (callback) => turns.push(callback),
-  );
-  const beginSecond = () => {
+  const eachSecond = sharedSecond((tick) => {
+    running.add(tick);
+    return () => void running.delete(tick);
+  });
+  const second = () => {
     for (const tick of running) tick();
   };
-  const endTurn = () => turns.shift()?.();
-  const second = () => {
-    beginSecond();
-    while (turns.length > 0) endTurn();
-  };
-  return { running, eachSecond, beginSecond, endTurn, second };
+  return { running, eachSecond, second };
 }
 
 test("all who ask are called by one timer, which ends with the last of them", () => {
@@ -50,20 +41,4 @@ test("who is ended by another in the same second is not called any more", () => 
   eachSecond(() => called.push("last"));
   second();
   expect(called).toEqual(["last"]);
-});
-
-test("each is called in a turn of its own, also after one that throws", () => {
-  const { eachSecond, beginSecond, endTurn } = scene();
-  const called: string[] = [];
-  eachSecond(() => {
-    throw new Error("first");
-  });
-  eachSecond(() => called.push("second"));
-  eachSecond(() => called.push("third"));
-  expect(beginSecond).toThrow("first");
-  expect(called).toEqual([]);
-  endTurn();
-  expect(called).toEqual(["second"]);
-  endTurn();
-  expect(called).toEqual(["second", "third"]);
 });
