@@ -80,7 +80,8 @@ export async function start(config: Config, { runtime, log: processLog, version 
   const control = await openControl(config.control, cache, runtime, log);
   // Of other workers' connections nothing is known here.
   const isAtStake = () => workers !== undefined || !upstreams.isAtRest;
-  const pathWatch = new PathWatch(clock, isAtStake, runtime.networkPath, (what) => {
+  const networkPath = await runtime.openNetworkPath();
+  const pathWatch = new PathWatch(clock, isAtStake, networkPath.now, (what) => {
     log.info(`${what}: connecting to the upstreams anew`);
     upstreams.renew();
     workers?.tell("renew");
@@ -100,6 +101,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
     listening: listeners.bound,
     async stop() {
       pathWatch.stop();
+      networkPath.close();
       endEasing();
       endBounding();
       await control?.close();

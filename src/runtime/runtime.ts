@@ -257,6 +257,13 @@ export interface Files {
   replace(path: string): Promise<FileReplacement>;
 }
 
+/** How packets leave this host. */
+export interface NetworkPath {
+  /** Text that differs when an address or a default route of the host does. */
+  now(): string;
+  close(): void;
+}
+
 export interface Runtime {
   /** For the start-up line: "bun 1.4.5", "deno 2.9.6". */
   readonly description: string;
@@ -270,8 +277,7 @@ export interface Runtime {
   /** Parses each certificate once. @throws Error if one does not parse. */
   trustAnchors(pem: readonly string[]): TrustAnchors;
   localAddresses(): LocalAddress[];
-  /** Text that differs when an address or a default route of the host does. */
-  networkPath(): string;
+  openNetworkPath(): Promise<NetworkPath>;
   /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
   uptimeMs(): number | undefined;
   readonly files: Files;

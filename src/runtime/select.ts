@@ -6,7 +6,7 @@ import { systemClock, systemRandom } from "./clock.ts";
 import { files } from "./files.ts";
 import { boundGarbage } from "./garbage.ts";
 import { loadLibc } from "./libc.ts";
-import { networkPath } from "./network-path.ts";
+import { openNetworkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
 import { dialTls, trustAnchors } from "./tls-dial.ts";
@@ -32,7 +32,7 @@ export function selectRuntime(): Runtime {
     dialTls,
     trustAnchors,
     localAddresses,
-    networkPath,
+    openNetworkPath: async () => openNetworkPath(await loadLibc().catch(() => undefined)),
     uptimeMs,
     files,
     easeBackgroundThreads: easing,

@@ -21,8 +21,8 @@ export class PathWatch {
 
   /**
    * Looks once a second while `isAtStake`: while there are connections, or failures that are remembered. What changes
-   * meanwhile is noticed once there are. `pathNow`: text that differs when the host's addresses or routes do. A look
-   * costs some 0.2 ms. `onChange` is told what changed, for the log.
+   * meanwhile is noticed once there are. `pathNow`: text that differs when the host's addresses or routes do;
+   * reading it may cost some 0.2 ms. `onChange` is told what changed, for the log.
    */
   constructor(clock: Clock, isAtStake: () => boolean, pathNow: () => string, onChange: (what: string) => void) {
     this.#clock = clock;
