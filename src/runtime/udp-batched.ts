@@ -40,6 +40,8 @@ const EMPTY_TURNS = 1;
  */
 const LOAD_FROM = 8;
 const LOAD_FROM_A_MS = 30;
+/** Of what comes for two workers, each gets half. */
+const LOAD_FROM_A_MS_SHARED = 15;
 /**
  * A turn that found load and yet no full batch is one of many: the next waits a moment, so that more come together. It
  * saves an eighth of the CPU a query at full load (more batches were half empty), and costs whoever asks then some
@@ -93,6 +95,7 @@ class BatchedSocket implements UdpSocket {
   readonly #watch: ReadinessWatch;
   readonly #options: UdpOpenOptions;
   readonly #gatherMicroseconds: number;
+  readonly #loadFromAMs: number;
   readonly #incoming: IncomingMessages;
   readonly #outgoing: OutgoingMessages;
   #waiting = false;
@@ -118,7 +121,9 @@ class BatchedSocket implements UdpSocket {
     this.address = bound.address;
     this.receiveBufferOctets = bound.receiveBufferOctets;
     this.#options = options;
-    this.#gatherMicroseconds = options.sharing === undefined ? GATHER_MICROSECONDS : GATHER_MICROSECONDS_SHARED;
+    const isShared = options.sharing !== undefined;
+    this.#gatherMicroseconds = isShared ? GATHER_MICROSECONDS_SHARED : GATHER_MICROSECONDS;
+    this.#loadFromAMs = isShared ? LOAD_FROM_A_MS_SHARED : LOAD_FROM_A_MS;
     this.counters = options.counters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
     this.#incoming = new IncomingMessages(libc);
     this.#outgoing = new OutgoingMessages(libc);
@@ -221,7 +226,7 @@ class BatchedSocket implements UdpSocket {
     }
     this.#emptyTurns = 0;
     const nowMs = this.#nowMs();
-    const isDense = this.#lastTaken >= LOAD_FROM_A_MS * (nowMs - this.#takenMs);
+    const isDense = this.#lastTaken >= this.#loadFromAMs * (nowMs - this.#takenMs);
     this.#underLoad = isDense && this.#lastTaken >= LOAD_FROM;
     this.#takenMs = nowMs;
   }
