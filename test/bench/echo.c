@@ -1,12 +1,15 @@
 /*
  * The floor under every server: UDP packets sent back with QR set, 64 a call, nothing else done.
  *
- *   echo ADDRESS PORT
+ *   echo ADDRESS PORT [THREADS]
+ *
+ * Threads, one unless said otherwise, have a socket each and share the port.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -15,26 +18,29 @@
 #define PACKET_OCTETS 4096
 #define RECEIVE_BUFFER_OCTETS (4 << 20)
 
-static char octets[BATCH][PACKET_OCTETS];
-static struct sockaddr_in peers[BATCH];
-static struct iovec pieces[BATCH];
-static struct mmsghdr messages[BATCH];
+static __thread char octets[BATCH][PACKET_OCTETS];
+static __thread struct sockaddr_in peers[BATCH];
+static __thread struct iovec pieces[BATCH];
+static __thread struct mmsghdr messages[BATCH];
 
-int main(int count, char **arguments) {
-  if (count != 3) {
-    fprintf(stderr, "usage: echo ADDRESS PORT\n");
-    return 2;
-  }
-  struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(atoi(arguments[2]))};
-  inet_pton(AF_INET, arguments[1], &local.sin_addr);
+static struct sockaddr_in local = {.sin_family = AF_INET};
+
+static int open_socket(void) {
   int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-  int room = RECEIVE_BUFFER_OCTETS;
+  int room = RECEIVE_BUFFER_OCTETS, on = 1;
   if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (bind(descriptor, (struct sockaddr *)&local, sizeof local) < 0) {
     perror("bind");
-    return 1;
+    exit(1);
   }
+  return descriptor;
+}
+
+static void *send_back(void *unused) {
+  (void)unused;
+  int descriptor = open_socket();
   struct pollfd readable = {.fd = descriptor, .events = POLLIN};
   for (;;) {
     for (int i = 0; i < BATCH; i++) {
@@ -61,4 +67,22 @@ int main(int count, char **arguments) {
         sent++; /* this one's client is gone */
     }
   }
+  return NULL;
+}
+
+int main(int count, char **arguments) {
+  if (count < 3 || count > 4) {
+    fprintf(stderr, "usage: echo ADDRESS PORT [THREADS]\n");
+    return 2;
+  }
+  local.sin_port = htons(atoi(arguments[2]));
+  inet_pton(AF_INET, arguments[1], &local.sin_addr);
+  for (int more = count == 4 ? atoi(arguments[3]) - 1 : 0; more > 0; more--) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, send_back, NULL) != 0) {
+      fprintf(stderr, "no thread\n");
+      return 1;
+    }
+  }
+  send_back(NULL);
 }

@@ -12,7 +12,7 @@ import { type Stage, WARM_SECONDS } from "./stage.ts";
 export const SAME_RATE = 20_000;
 /**
  * What is compared is a server that has run for a while. At this rate fdns goes on compiling code for some 15 seconds
- * after its start, eight of which have gone by in the loads before. The same for every server.
+ * after its start, twelve of which have gone by in the loads before. The same for every server.
  */
 const WARM_SAME_SECONDS = 5;
 /** A slowest hundredth is 200 queries a second here, and one moment in which the host stands still is as many. */
@@ -141,7 +141,7 @@ export const LOAD_ROWS: readonly Row[] = [
   {
     id: "cached",
     title: `Cached, ${FEW} names`,
-    servers: [...CACHING, "fdns-deno", "fdns-2-workers", "echo"],
+    servers: [...CACHING, "fdns-deno", "fdns-2-workers", "echo", "echo-2-threads"],
     columns: [...RATE_COLUMNS, MEMORY_COLUMN, ...LATENCY_COLUMNS],
     plotted: ["queriesPerSecond", "cpuUs"],
     round: loadedRow(FEW_NAMES),

@@ -12,7 +12,15 @@ import { withLargeReceiveBuffers } from "./receive-buffer.ts";
 import { UPSTREAM_NAME } from "./upstream.ts";
 
 export const PEERS = ["unbound", "dnsdist", "knot-resolver", "stubby"] as const;
-export const SERVERS = ["fdns", "fdns-portable", "fdns-2-workers", "fdns-deno", ...PEERS, "echo"] as const;
+export const SERVERS = [
+  "fdns",
+  "fdns-portable",
+  "fdns-2-workers",
+  "fdns-deno",
+  ...PEERS,
+  "echo",
+  "echo-2-threads",
+] as const;
 export type ServerName = (typeof SERVERS)[number];
 
 export function isPeer(name: string): boolean {
@@ -71,6 +79,7 @@ const LAUNCHES: Record<ServerName, Launch> = {
     command: ({ configuration }) => ["stubby", "-C", configuration],
   },
   echo: { command: ({ echo, port }) => [echo, "127.0.0.1", `${port}`] },
+  "echo-2-threads": { command: ({ echo, port }) => [echo, "127.0.0.1", `${port}`, "2"] },
 };
 
 export interface StartOptions {
