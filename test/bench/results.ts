@@ -22,6 +22,7 @@ export type Metric =
   | "answeredPercent"
   | "worstUs"
   | "sharePercent"
+  | "laterSharePercent"
   | "startMs"
   | "gcPauseMs"
   | "unpipelinedPerSecond"
