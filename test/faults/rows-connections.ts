@@ -114,7 +114,9 @@ export function ticketsRefused({ rate, faultMs }: Pace): Scenario {
 
 /** Meanwhile one upstream closes what is idle, and the path to the other forgets it. */
 export function suspended({ rate, warmMs, suspendMs, afterMs }: Pace): Scenario {
-  const awakeMs = warmMs + suspendMs;
+  // Once everything is answered, also where the generator was held up for a second.
+  const asleepMs = warmMs + 1500;
+  const awakeMs = asleepMs + suspendMs;
   return {
     row: "30",
     title: `suspended (SIGSTOP) for ${seconds(suspendMs)} with connections open, then asked at once`,
@@ -127,8 +129,7 @@ export function suspended({ rate, warmMs, suspendMs, afterMs }: Pace): Scenario 
     ],
     events: [
       { atMs: 0, does: ({ rig }) => rig.upstreams[1]!.forgetIdleFlows(5) },
-      // Once everything is answered.
-      { atMs: warmMs + 500, does: ({ resolver }) => resolver.kill("SIGSTOP") },
+      { atMs: asleepMs, does: ({ resolver }) => resolver.kill("SIGSTOP") },
       { atMs: awakeMs, does: ({ resolver }) => resolver.kill("SIGCONT") },
     ],
     judge: (outcome) => [...allAnswered(outcome), ...worstBelow(outcome, 1500)],
