@@ -1,16 +1,20 @@
 /**
  * Bun compiles JavaScript, and gives memory back, on threads beside the one that answers. Where all of them share one
  * core they are given turns of some 3 ms (the kernel's base slice), and a query waits that long. So they give way, with
- * a lower priority and turns of a tenth of a millisecond. They still get a tenth of a core that is full, so that what
+ * a lower priority and turns of a fifth of a millisecond. They still get a tenth of a core that is full, so that what
  * waits for them (the collector for the compiler to pause) never waits for long; the collector's own threads are left
  * as they are. Threads come and go, so this looks again every second.
+ *
+ * The thread that answers asks for turns that are shorter still: once it wakes up, the kernel takes the core from a
+ * thread with longer ones at once, and from one with the same only at the end of its turn, which it looks for at its
+ * clock's next tick, up to 4 ms later.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import type { Clock } from "./runtime.ts";
 
-/** sched_setattr(2) for one thread. 0, or -1. */
+/** sched_setattr(2) for one thread, 0 for the one that calls. 0, or -1. */
 export type SetScheduling = (thread: number, attributes: Uint8Array) => number;
 
 const BACKGROUND = /^(JITWorker|JSCWarmUp|mi-scavenger)/;
@@ -21,15 +25,22 @@ const LOOKS_AT_EACH = 2;
 const NICER_BY = 10;
 const NICEST = 19;
 /** Since Linux 6.12; the least it allows. Earlier ones take no notice of it, and let a thread that slept go first. */
-const SLICE_NS = 100_000n;
+const ANSWERING_SLICE_NS = 100_000n;
+/** Longer than that, or there is no order between the two. */
+const BACKGROUND_SLICE_NS = 200_000n;
+/** To sched_setattr(2), the thread that calls. */
+const THIS_THREAD = 0;
+/** SCHED_FLAG_KEEP_POLICY: where an operator chose SCHED_FIFO, the call fails, and it stays. */
+const KEEP_POLICY = 0x08n;
 
-/** struct sched_attr, as first defined (sched_setattr(2)): 48 octets. */
-function schedulingAttributes(): Uint8Array {
+/** struct sched_attr, as first defined (sched_setattr(2)): 48 octets. Without flags the policy becomes SCHED_OTHER. */
+function schedulingAttributes(nice: number, sliceNs: bigint, flags: bigint): Uint8Array {
   const octets = new Uint8Array(new ArrayBuffer(48));
   const view = new DataView(octets.buffer);
   view.setUint32(0, octets.length, true);
-  view.setInt32(16, Math.min(NICEST, getPriority() + NICER_BY), true);
-  view.setBigUint64(24, SLICE_NS, true);
+  view.setBigUint64(8, flags, true);
+  view.setInt32(16, nice, true);
+  view.setBigUint64(24, sliceNs, true);
   return octets;
 }
 
@@ -41,6 +52,7 @@ export function easeBackgroundThreads(
   let isOver = false;
   const begin = (setScheduling: SetScheduling) => {
     if (isOver) return;
+    setScheduling(THIS_THREAD, schedulingAttributes(getPriority(), ANSWERING_SLICE_NS, KEEP_POLICY));
     const look = lookAtThreads(setScheduling);
     look();
     endLooks = clock.eachSecond(look);
@@ -57,7 +69,8 @@ export function easeBackgroundThreads(
 }
 
 function lookAtThreads(setScheduling: SetScheduling): () => void {
-  const attributes = schedulingAttributes();
+  const nice = Math.min(NICEST, getPriority() + NICER_BY);
+  const attributes = schedulingAttributes(nice, BACKGROUND_SLICE_NS, 0n);
   /** Of each thread, how often it was looked at. */
   let looks = new Map<string, number>();
   return () => {
