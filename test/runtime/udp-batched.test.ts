@@ -228,3 +228,28 @@ describe("a signal", () => {
     end();
   });
 });
+
+test("what is sent while nothing comes leaves at the end of the task, else in one call at the end of the turn", async () => {
+  const calls: number[] = [];
+  const counting = (count: number) => {
+    calls.push(count);
+    return undefined;
+  };
+  const client = await openClient(scriptedEngine(counting));
+  const send = () => client.send("127.0.0.1", client.socket.address.port, "to itself");
+  const endOfTask = () => new Promise<void>((resolve) => queueMicrotask(resolve));
+  // It looks for datagrams until it has found none.
+  send();
+  await endOfTask();
+  send();
+  await endOfTask();
+  expect(calls).toEqual([]);
+  await until("both received", () => client.received.length === 2);
+  expect(calls).toEqual([2]);
+  for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
+  send();
+  send();
+  await endOfTask();
+  expect(calls).toEqual([2, 2]);
+  client.socket.close();
+});
