@@ -1,6 +1,7 @@
 /** The C library's calls bound through Bun's FFI, and the heap as JavaScriptCore tells of it. Loaded under Bun only. */
 import { dlopen, ptr, read } from "bun:ffi";
 import { edenGC } from "bun:jsc";
+import { readdirSync, readFileSync } from "node:fs";
 import type { SetScheduling } from "./background-threads.ts";
 import type { Heap } from "./garbage.ts";
 import type { Libc } from "./libc.ts";
@@ -59,3 +60,33 @@ export function openScheduling(libraryName: string): SetScheduling {
 
 /** In Bun heapTotal is what the heap's blocks take, without buffers; what heapUsed says is as of the last collection. */
 export const ownHeap: Heap = { octets: () => process.memoryUsage().heapTotal, collect: edenGC };
+
+/**
+ * The descriptor of the event loop (epoll_create(2)) of the thread that asks. It is found by a socket that the loop
+ * watches, as proc_pid_fdinfo(5) tells. Undefined where that does not tell, or no socket can be had.
+ */
+export function loopDescriptor(): number | undefined {
+  try {
+    const watched = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    try {
+      // The types do not tell of it.
+      const { fd } = watched as { fd?: number };
+      const line = new RegExp(`^tfd: +${fd} `, "m");
+      const found = readdirSync("/proc/self/fdinfo").find((name) => line.test(fdinfo(name)));
+      return found === undefined ? undefined : Number(found);
+    } finally {
+      watched.stop(true);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** Empty if it has been closed since it was listed. */
+function fdinfo(descriptor: string): string {
+  try {
+    return readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -3,9 +3,10 @@
 import * as os from "node:os";
 import { easeBackgroundThreads } from "./background-threads.ts";
 import { systemClock, systemRandom } from "./clock.ts";
+import { Doze } from "./doze.ts";
 import { files } from "./files.ts";
 import { boundGarbage } from "./garbage.ts";
-import { loadLibc } from "./libc.ts";
+import { type Libc, loadLibc } from "./libc.ts";
 import { openNetworkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
@@ -22,7 +23,8 @@ export function selectRuntime(): Runtime {
     udpEngine: async (wanted) => {
       if (wanted === "portable") return { engine: portableUdpEngine(), whyNotBatched: undefined };
       try {
-        return { engine: batchedUdpEngine(await loadLibc()), whyNotBatched: undefined };
+        const libc = await loadLibc();
+        return { engine: batchedUdpEngine(libc, await openDoze(libc)), whyNotBatched: undefined };
       } catch (error) {
         if (wanted === "batched") throw error;
         return { engine: portableUdpEngine(), whyNotBatched: (error as Error).message };
@@ -49,6 +51,13 @@ function easing(): () => void {
   });
 }
 
+/** Deno's event loop has no descriptor that is known. */
+async function openDoze(libc: Libc): Promise<Doze | undefined> {
+  if (process.versions.bun === undefined) return undefined;
+  const loop = (await import("./bun.ts")).loopDescriptor();
+  return loop === undefined ? undefined : new Doze(libc, loop, systemClock.nowMs);
+}
+
 /** Deno's V8 collects young objects after every few MiB of them. */
 async function bounding(): Promise<() => void> {
   if (process.versions.bun === undefined) return () => {};
@@ -65,7 +74,7 @@ export async function threadRuntime(
 ): Promise<{ runtime: Runtime; wakeAll: () => void }> {
   const [libc, { relayedReadiness }] = await Promise.all([loadLibc(), import("./readiness-relay.ts")]);
   const { readiness, wakeAll } = relayedReadiness(libc, places);
-  const engine = batchedUdpEngine(libc, readiness);
+  const engine = batchedUdpEngine(libc, await openDoze(libc), readiness);
   const udpEngine = async () => ({ engine, whyNotBatched: undefined });
   return { runtime: { ...selectRuntime(), clock, udpEngine }, wakeAll };
 }

@@ -19,7 +19,7 @@ test("a thread is woken for its descriptors alone, and only while it waits", asy
     woken[thread]!++;
     sides[thread]!.wakeAll();
   });
-  const engines = sides.map(({ readiness }) => batchedUdpEngine(libc, readiness));
+  const engines = sides.map(({ readiness }) => batchedUdpEngine(libc, undefined, readiness));
   const [one, two] = await Promise.all(engines.map((engine) => openEcho(engine)));
   await until("waiting", () => places.every((own) => own[0]! > 0));
   const client = await openClient(plain);
@@ -53,6 +53,6 @@ test("what a thread that is gone left open is closed", async () => {
 });
 
 test("more sockets than there are places are an error", async () => {
-  const engine = batchedUdpEngine(libc, relayedReadiness(libc, newPlaces(0)).readiness);
+  const engine = batchedUdpEngine(libc, undefined, relayedReadiness(libc, newPlaces(0)).readiness);
   await expect(openEcho(engine)).rejects.toThrow("more than 0 sockets");
 });

@@ -153,7 +153,12 @@ describe("many datagrams", () => {
     };
     const clock = new FakeClock();
     const now = () => clock.nowMs();
-    const echo = await openEcho(batchedUdpEngine({ ...libc, usleep }, undefined, now), "127.0.0.1", 0, sharing);
+    const echo = await openEcho(
+      batchedUdpEngine({ ...libc, usleep }, undefined, undefined, now),
+      "127.0.0.1",
+      0,
+      sharing,
+    );
     const client = await openClient(engine);
     client.send("127.0.0.1", echo.address.port, "q");
     await until("answered", () => client.received.length === 1);
@@ -186,7 +191,7 @@ describe("a signal", () => {
       onReadable = whenReadable;
       return { arm: () => happened.push("arm"), disarm: () => happened.push("disarm"), end: () => {} };
     };
-    const echo = await openEcho(batchedUdpEngine(libc, readiness));
+    const echo = await openEcho(batchedUdpEngine(libc, undefined, readiness));
     const client = await openClient(engine);
     const settled = async () => {
       for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
