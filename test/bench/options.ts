@@ -28,21 +28,29 @@ export interface Options {
 const ROUNDS = 3;
 const SECONDS = 3;
 
+const FLAGS = {
+  quick: { type: "boolean", default: false },
+  "write-baseline": { type: "boolean", default: false },
+  rows: { type: "string" },
+  servers: { type: "string" },
+  rounds: { type: "string" },
+  seconds: { type: "string" },
+  out: { type: "string", default: join(projectRoot, "dist/bench") },
+  executable: { type: "string", default: executable },
+} as const;
+
+function flagsOf(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS }).values;
+  } catch (error) {
+    const allowed = Object.keys(FLAGS).map((name) => `--${name}`);
+    throw new Error(`${(error as Error).message}; allowed: --help, --install, ${allowed.join(", ")}`);
+  }
+}
+
 /** @throws Error that names the flag, the value and what is allowed. */
 export function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: "boolean", default: false },
-      "write-baseline": { type: "boolean", default: false },
-      rows: { type: "string" },
-      servers: { type: "string" },
-      rounds: { type: "string" },
-      seconds: { type: "string" },
-      out: { type: "string", default: join(projectRoot, "dist/bench") },
-      executable: { type: "string", default: executable },
-    },
-  });
+  const values = flagsOf(args);
   const quick = values.quick || values["write-baseline"];
   const rows = quick ? QUICK_ROWS : ALL_ROWS;
   const ids = chosen(
