@@ -11,10 +11,10 @@ import { type Stage, WARM_SECONDS } from "./stage.ts";
 /** Queries a second that every server carries, for latencies that can be compared. */
 export const SAME_RATE = 20_000;
 /**
- * What is compared is a server that has run for a while. At this rate fdns goes on compiling code for some 15 seconds
- * after its start, twelve of which have gone by in the loads before. The same for every server.
+ * What is compared is a server that has run for a while. Where the load becomes another, as here, fdns compiles code anew
+ * for some 15 seconds, a tenth of the core in the first five, and then next to nothing. The same for every server.
  */
-const WARM_SAME_SECONDS = 5;
+const WARM_SAME_SECONDS = 15;
 /** A slowest hundredth is 200 queries a second here, and one moment in which the host stands still is as many. */
 const SAME_TIMES = 4;
 /** A core's share in the row whose limit can only be the server. */
