@@ -1,7 +1,9 @@
 /** The C library's calls bound through Bun's FFI, and the heap as JavaScriptCore tells of it. Loaded under Bun only. */
 import { dlopen, ptr, read } from "bun:ffi";
 import { edenGC } from "bun:jsc";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import type { SetScheduling } from "./background-threads.ts";
 import type { Heap } from "./garbage.ts";
 import type { Libc } from "./libc.ts";
@@ -65,20 +67,19 @@ export const ownHeap: Heap = { octets: () => process.memoryUsage().heapTotal, co
  * The descriptor of the event loop (epoll_create(2)) of the thread that asks. It is found by a socket that the loop
  * watches, as proc_pid_fdinfo(5) tells. Undefined where that does not tell, or no socket can be had.
  */
-export function loopDescriptor(): number | undefined {
+export async function loopDescriptor(): Promise<number | undefined> {
+  const watched = createServer();
   try {
-    const watched = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    try {
-      // The types do not tell of it.
-      const { fd } = watched as { fd?: number };
-      const line = new RegExp(`^tfd: +${fd} `, "m");
-      const found = readdirSync("/proc/self/fdinfo").find((name) => line.test(fdinfo(name)));
-      return found === undefined ? undefined : Number(found);
-    } finally {
-      watched.stop(true);
-    }
+    await once(watched.listen(0, "127.0.0.1"), "listening");
+    // Bun's own, which Node's types do not know.
+    const { _handle } = watched as { _handle?: { fd?: number } };
+    const line = new RegExp(`^tfd: +${_handle?.fd} `, "m");
+    const found = readdirSync("/proc/self/fdinfo").find((name) => line.test(fdinfo(name)));
+    return found === undefined ? undefined : Number(found);
   } catch {
     return undefined;
+  } finally {
+    watched.close();
   }
 }
 

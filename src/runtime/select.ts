@@ -54,7 +54,7 @@ function easing(): () => void {
 /** Deno's event loop has no descriptor that is known. */
 async function openDoze(libc: Libc): Promise<Doze | undefined> {
   if (process.versions.bun === undefined) return undefined;
-  const loop = (await import("./bun.ts")).loopDescriptor();
+  const loop = await (await import("./bun.ts")).loopDescriptor();
   return loop === undefined ? undefined : new Doze(libc, loop, systemClock.nowMs);
 }
 

@@ -10,6 +10,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { openClient, openEcho, until } from "./loopback.ts";
 
 const libc = await loadLibc();
+const loop = (await loopDescriptor())!;
 const nextTurn = () => new Promise(setImmediate);
 
 /** What poll(2) finds: a signal, or which descriptors are ready, none after all of the time. */
@@ -141,7 +142,7 @@ describe("the event loop's descriptor", () => {
     const fields = new Int32Array(new ArrayBuffer(8));
     const octets = new Uint8Array(fields.buffer);
     const isReadable = () => {
-      fields.set([loopDescriptor()!, 1]);
+      fields.set([loop, 1]);
       return libc.poll(octets, 1, 0) === 1;
     };
     const { promise: opened, resolve: onOpen } = Promise.withResolvers<void>();
@@ -171,7 +172,7 @@ describe("a socket", () => {
       return 0;
     };
     const nowMs = () => clock.nowMs();
-    const doze = new Doze(libc, loopDescriptor()!, nowMs);
+    const doze = new Doze(libc, loop, nowMs);
     const echo = await openEcho(batchedUdpEngine({ ...libc, usleep }, doze, readiness, nowMs));
     const client = await openClient(batchedUdpEngine(libc));
     await until("waiting", () => happened.length > 0);
