@@ -13,6 +13,7 @@ export const systemClock: Clock = {
     const timer = setInterval(tick, 1000);
     return () => clearInterval(timer);
   }),
+  endOfTask: queueMicrotask,
   // The check phase follows the poll phase: sockets that were readable have been read by then.
   endOfTurn: (callback) => {
     setImmediate(callback);

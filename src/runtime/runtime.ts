@@ -216,6 +216,8 @@ export interface Clock {
    * process at rest wakes up once a second, however many of its parts keep an eye on something.
    */
   eachSecond(callback: () => void): () => void;
+  /** Calls back once what runs now has returned to the event loop, before anything else there has its turn. */
+  endOfTask(callback: () => void): void;
   /** Calls back at the end of this turn of the event loop, after every socket that was readable has been read. */
   endOfTurn(callback: () => void): void;
 }

@@ -39,6 +39,7 @@ class Run extends CacheHost {
       wallMs: () => this.clock.wallMs() + this.wallAheadMs,
       after: (ms, callback) => this.clock.after(ms, callback),
       eachSecond: (callback) => this.clock.eachSecond(callback),
+      endOfTask: queueMicrotask,
       endOfTurn: (callback) => void setImmediate(callback),
     };
     this.file = new CacheFile({

@@ -10,6 +10,7 @@ interface Timer {
 export class FakeClock implements Clock {
   #nowMs = 1000;
   readonly #timers = new Set<Timer>();
+  #endOfTask: (() => void)[] = [];
   #endOfTurn: (() => void)[] = [];
 
   /** How much passes with each look at the clock: real ones never show the same time twice. */
@@ -42,6 +43,10 @@ export class FakeClock implements Clock {
     return () => cancel();
   }
 
+  endOfTask(callback: () => void): void {
+    this.#endOfTask.push(callback);
+  }
+
   endOfTurn(callback: () => void): void {
     this.#endOfTurn.push(callback);
   }
@@ -51,13 +56,25 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Ends this task, and those that follow from it. */
+  task(): void {
+    for (let tasks = 0; this.#endOfTask.length > 0; tasks++) {
+      if (tasks > 10_000) throw new Error("tasks without end");
+      this.#endOfTask.shift()?.();
+    }
+  }
+
   /** Ends this turn, and those that follow from it. */
   turn(): void {
+    this.task();
     for (let turns = 0; this.#endOfTurn.length > 0; turns++) {
       if (turns > 10_000) throw new Error("turns without end");
       const due = this.#endOfTurn;
       this.#endOfTurn = [];
-      for (const callback of due) callback();
+      for (const callback of due) {
+        callback();
+        this.task();
+      }
     }
   }
 

@@ -67,6 +67,22 @@ describe("before the server has proved who it is", () => {
 });
 
 describe("queries and answers", () => {
+  test("where few are in flight, those sent together do not wait for the end of the turn", () => {
+    const scene = ready();
+    scene.send("a", "b");
+    expect(scene.stream.writes).toHaveLength(0);
+    scene.clock.task();
+    expect(scene.stream.writes).toHaveLength(1);
+    scene.send("c", "d", "e", "f");
+    scene.clock.task();
+    expect(scene.stream.writes).toHaveLength(2);
+    scene.send("g");
+    scene.clock.task();
+    expect(scene.stream.writes).toHaveLength(2);
+    scene.clock.turn();
+    expect(scene.stream.messages.map(labelOf)).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
+  });
+
   test("one write a turn, however many are sent", () => {
     const scene = ready();
     scene.send("a", "b", "c");
