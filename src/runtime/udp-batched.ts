@@ -155,8 +155,10 @@ class BatchedSocket implements UdpSocket {
     this.#dozeUpToAMs = isShared ? DOZE_UP_TO_A_MS_SHARED : DOZE_UP_TO_A_MS;
     this.counters = options.counters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
     this.#incoming = new IncomingMessages(libc);
-    // Drains do nothing while it is held up.
-    this.#sending = new UdpSending(libc, bound.descriptor, this.counters, () => this.#scheduleTurn());
+    // Drains do nothing while it is held up. Dozing, it goes on looking by itself.
+    this.#sending = new UdpSending(libc, bound.descriptor, this.counters, () => {
+      if (!this.#dozing) this.#scheduleTurn();
+    });
     this.room = this.#sending.room;
     this.#watch = readiness(bound.descriptor, () => this.#onReadable());
     this.#dozer = doze?.join(bound.descriptor, {
@@ -192,7 +194,7 @@ class BatchedSocket implements UdpSocket {
     if (!this.#waiting || this.#turnScheduled) return;
     const beforeMs = this.#takenMs;
     this.#take();
-    if (this.#lastTaken === 0) return;
+    if (this.#lastTaken === 0 || this.#descriptor < 0) return;
     // More will come, and each signal costs more than a system call.
     const isSoon = this.#takenMs - beforeMs < DOZE_FROM_MS;
     if (this.#dozer && isSoon && !this.#underLoad) {

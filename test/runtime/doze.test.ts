@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { loopDescriptor } from "../../src/runtime/bun.ts";
 import { DOZE_MS, Doze, type Dozing } from "../../src/runtime/doze.ts";
-import { type Libc, loadLibc } from "../../src/runtime/libc.ts";
+import { EAGAIN, type Libc, loadLibc } from "../../src/runtime/libc.ts";
 import type { Readiness } from "../../src/runtime/readiness.ts";
-import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
+import { PEER_OCTETS, type UdpSocket } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
 import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { openClient, openEcho, until } from "./loopback.ts";
+import { openClient, openEcho, rethrow, until } from "./loopback.ts";
 
 const libc = await loadLibc();
 const loop = (await loopDescriptor())!;
@@ -159,7 +159,7 @@ describe("the event loop's descriptor", () => {
 
 describe("a socket", () => {
   /** An echo that waits for datagrams, with signals that the test gives. */
-  async function openWaiting() {
+  async function openWaiting(more: Partial<Libc> = {}) {
     const clock = new FakeClock();
     const happened: string[] = [];
     let signal = () => {};
@@ -173,7 +173,7 @@ describe("a socket", () => {
     };
     const nowMs = () => clock.nowMs();
     const doze = new Doze(libc, loop, nowMs);
-    const echo = await openEcho(batchedUdpEngine({ ...libc, usleep }, doze, readiness, nowMs));
+    const echo = await openEcho(batchedUdpEngine({ ...libc, usleep, ...more }, doze, readiness, nowMs));
     const client = await openClient(batchedUdpEngine(libc));
     await until("waiting", () => happened.length > 0);
     let sent = 0;
@@ -221,6 +221,56 @@ describe("a socket", () => {
     await waiting.quiet();
     expect(waiting.happened).toEqual(["arm", "disarm", "arm"]);
     waiting.end();
+  });
+
+  test("goes on dozing while the kernel's send buffer is full", async () => {
+    let refusals = 0;
+    const sendmmsg: Libc["sendmmsg"] = (...args) => (refusals-- > 0 ? -1 : libc.sendmmsg(...args));
+    const waiting = await openWaiting({ sendmmsg, errno: () => EAGAIN });
+    await startDoze(waiting);
+    refusals = 3;
+    waiting.come(1, 0.1);
+    await waiting.answered();
+    for (let turn = 0; turn < 6; turn++) await nextTurn();
+    expect(refusals).toBe(-1);
+    expect(waiting.happened).toEqual(["arm", "disarm"]);
+    await waiting.quiet();
+    waiting.end();
+  });
+
+  test("that its handler closes keeps nobody dozing", async () => {
+    const clock = new FakeClock();
+    let polls = 0;
+    const poll: Libc["poll"] = (...args) => {
+      polls++;
+      return libc.poll(...args);
+    };
+    const doze = new Doze({ ...libc, poll }, loop, () => clock.nowMs());
+    let signal = () => {};
+    const readiness: Readiness = (_descriptor, onReadable) => {
+      signal = onReadable;
+      return { arm() {}, disarm() {}, end() {} };
+    };
+    let handled = 0;
+    const engine = batchedUdpEngine(libc, doze, readiness, () => clock.nowMs());
+    const socket: UdpSocket = await engine.open({
+      address: { host: "127.0.0.1", port: 0 },
+      onBatch: () => {
+        if (++handled === 2) socket.close();
+      },
+      onFault: rethrow,
+    });
+    const client = await openClient(batchedUdpEngine(libc));
+    for (let turn = 0; turn < 6; turn++) await nextTurn();
+    for (let i = 1; i <= 2; i++) {
+      client.send("127.0.0.1", socket.address.port, "q");
+      await nextTurn();
+      signal();
+      expect(handled).toBe(i);
+    }
+    for (let turn = 0; turn < 6; turn++) await nextTurn();
+    expect(polls).toBe(0);
+    client.socket.close();
   });
 
   test("sends an upstream's answer at the end of the task that brought it", async () => {
