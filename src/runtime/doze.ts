@@ -8,15 +8,10 @@
  * do not show in its descriptor, so nothing keeps it for longer than DOZE_MS.
  */
 
-import { type Libc, POLLIN } from "./libc.ts";
+import { type Libc, POLLFD_EVENTS, POLLFD_OCTETS, POLLFD_REVENTS, POLLIN } from "./libc.ts";
 
 /** The most a timer comes late. Also: without a datagram for so long, a socket dozes no more. */
 export const DOZE_MS = 1;
-
-/** struct pollfd: descriptor (i32), events (i16), revents (i16). */
-const POLLFD_OCTETS = 8;
-const EVENTS = 2;
-const REVENTS = 3;
 
 export interface Dozing {
   /**
@@ -93,7 +88,7 @@ export class Doze {
     const halves = new Int16Array(buffer);
     [this.#loop, ...members.map(({ descriptor }) => descriptor)].forEach((descriptor, i) => {
       words[i * 2] = descriptor;
-      halves[i * 4 + EVENTS] = POLLIN;
+      halves[i * 4 + POLLFD_EVENTS] = POLLIN;
     });
     this.#members = members;
     this.#octets = new Uint8Array(buffer);
@@ -119,10 +114,10 @@ export class Doze {
     const halves = this.#halves;
     // Where a signal ended it nothing has been written.
     const isAny = this.#libc.poll(this.#octets, members.length + 1, DOZE_MS) > 0;
-    let again = isAny && halves[REVENTS] === 0;
+    let again = isAny && halves[POLLFD_REVENTS] === 0;
     for (let i = 0; i < members.length; i++) {
       const member = members[i]!;
-      const isReadable = isAny && halves[(i + 1) * 4 + REVENTS] !== 0;
+      const isReadable = isAny && halves[(i + 1) * 4 + POLLFD_REVENTS] !== 0;
       if (!member.isDozing) {
         // Its own way of waiting needs the event loop.
         if (isReadable) again = false;

@@ -68,6 +68,10 @@ export const O_ASYNC = 0x2000;
 
 /** Something can be read (poll(2)). */
 export const POLLIN = 1;
+/** struct pollfd: descriptor (i32), events (i16), revents (i16); where the latter two are, in halves of a word. */
+export const POLLFD_OCTETS = 8;
+export const POLLFD_EVENTS = 2;
+export const POLLFD_REVENTS = 3;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;

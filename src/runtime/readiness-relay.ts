@@ -8,13 +8,18 @@
  */
 
 import { systemClock } from "./clock.ts";
-import { F_SETFL, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLIN } from "./libc.ts";
+import {
+  F_SETFL,
+  type Libc,
+  loadLibc,
+  O_ASYNC,
+  O_NONBLOCK,
+  POLLFD_EVENTS,
+  POLLFD_OCTETS,
+  POLLFD_REVENTS,
+  POLLIN,
+} from "./libc.ts";
 import { type Readiness, signalMainThread, type Watched } from "./readiness.ts";
-
-/** struct pollfd: descriptor (i32), events (i16), revents (i16). */
-const POLLFD_OCTETS = 8;
-const EVENTS = 2;
-const REVENTS = 3;
 
 /** Makes relays, with the C library at hand. @throws Error (as a rejection) where it cannot be called */
 export async function relayReadiness(): Promise<
@@ -64,7 +69,7 @@ export class ReadinessRelay {
     if (count === 0 || this.#libc.poll(this.#descriptors, count, 0) <= 0) return;
     let woken = -1;
     for (let i = 0; i < count; i++) {
-      if (this.#halves[i * 4 + REVENTS] === 0) continue;
+      if (this.#halves[i * 4 + POLLFD_REVENTS] === 0) continue;
       const owner = this.#owners[i]!;
       // Told once, until it waits again: more signals come before it wakes up.
       const place = this.#words[i * 2]! + 1;
@@ -86,8 +91,8 @@ export class ReadinessRelay {
         this.#owners[count] = thread;
         this.#placesOf[count] = i;
         this.#words[count * 2] = place - 1;
-        this.#halves[count * 4 + EVENTS] = POLLIN;
-        this.#halves[count * 4 + REVENTS] = 0;
+        this.#halves[count * 4 + POLLFD_EVENTS] = POLLIN;
+        this.#halves[count * 4 + POLLFD_REVENTS] = 0;
         count++;
       }
     }

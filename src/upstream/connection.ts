@@ -1,5 +1,6 @@
 /**
- * One DNS over TLS connection (RFC 7858): many queries at once, answers in any order, one TLS write a turn.
+ * One DNS over TLS connection (RFC 7858): many queries at once, answers in any order, one TLS write for all that are asked
+ * together.
  *
  *   dialling --authenticated--> ready --close()--> retiring (answers what is in flight) --> closed
  *        \________________________\____________________any failure______________________/

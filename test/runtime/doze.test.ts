@@ -12,6 +12,10 @@ import { openClient, openEcho, rethrow, until } from "./loopback.ts";
 const libc = await loadLibc();
 const loop = (await loopDescriptor())!;
 const nextTurn = () => new Promise(setImmediate);
+/** More than a socket goes on looking after it has begun to wait. */
+const settled = async () => {
+  for (let turn = 0; turn < 6; turn++) await nextTurn();
+};
 
 /** What poll(2) finds: a signal, or which descriptors are ready, none after all of the time. */
 type Found = "signal" | readonly number[];
@@ -175,7 +179,7 @@ describe("a socket", () => {
     const doze = new Doze(libc, loop, nowMs);
     const echo = await openEcho(batchedUdpEngine({ ...libc, usleep, ...more }, doze, readiness, nowMs));
     const client = await openClient(batchedUdpEngine(libc));
-    await until("waiting", () => happened.length > 0);
+    await settled();
     let sent = 0;
     return {
       echo,
@@ -231,7 +235,7 @@ describe("a socket", () => {
     refusals = 3;
     waiting.come(1, 0.1);
     await waiting.answered();
-    for (let turn = 0; turn < 6; turn++) await nextTurn();
+    await settled();
     expect(refusals).toBe(-1);
     expect(waiting.happened).toEqual(["arm", "disarm"]);
     await waiting.quiet();
@@ -261,14 +265,14 @@ describe("a socket", () => {
       onFault: rethrow,
     });
     const client = await openClient(batchedUdpEngine(libc));
-    for (let turn = 0; turn < 6; turn++) await nextTurn();
+    await settled();
     for (let i = 1; i <= 2; i++) {
       client.send("127.0.0.1", socket.address.port, "q");
       await nextTurn();
       signal();
       expect(handled).toBe(i);
     }
-    for (let turn = 0; turn < 6; turn++) await nextTurn();
+    await settled();
     expect(polls).toBe(0);
     client.socket.close();
   });
