@@ -190,7 +190,7 @@ export class Resolver implements ResolutionOwner {
     const resolution = this.#prepare(clientQuery.query, flags, hash, nowMs);
     resolution.addWaiter(clientQuery);
     if (hasStale) this.#staleWatch.add(resolution, nowMs);
-    this.#parts.upstreams.ask(resolution);
+    this.#parts.upstreams.ask(resolution, nowMs);
   }
 
   /** An answer about to end is asked for again, once and within a budget, so that nobody has to wait for it. */
@@ -203,7 +203,7 @@ export class Resolver implements ResolutionOwner {
     const resolution = this.#prepare(query, flags, hash, nowMs);
     // Who asks once the answer has ended waits for the new one, as long as for any other.
     this.#staleWatch.add(resolution, nowMs);
-    this.#parts.upstreams.ask(resolution);
+    this.#parts.upstreams.ask(resolution, nowMs);
   }
 
   /** Asks the upstreams while nobody waits; who asks meanwhile is given the stale answer, too. */
@@ -211,7 +211,7 @@ export class Resolver implements ResolutionOwner {
     if (this.#inFlight.size >= this.#parts.maxInFlight) return;
     const resolution = this.#prepare(query, flags, hash, nowMs);
     resolution.overdue = true;
-    this.#parts.upstreams.ask(resolution);
+    this.#parts.upstreams.ask(resolution, nowMs);
   }
 
   #prepare(query: Query, flags: number, hash: number, nowMs: number): Resolution {
@@ -239,7 +239,7 @@ export class Resolver implements ResolutionOwner {
     this.#remove(resolution);
     for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
       if (isFailure && !isFinal && this.#answerStale(one, flags, hash, nowMs)) continue;
-      this.#answerFrom("upstream", one, octets, start, layout);
+      this.#answerFrom("upstream", one, octets, start, layout, nowMs);
     }
     this.#spareResolutions.push(resolution);
   }
@@ -256,7 +256,7 @@ export class Resolver implements ResolutionOwner {
     for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
       if (this.#answerStale(one, flags, hash, nowMs)) continue;
       this.#replies.own(one.query, RCODE.SERVFAIL, ede, one.sink!, one.peer, 0);
-      this.#settled(one, "own", RCODE.SERVFAIL);
+      this.#settled(one, "own", RCODE.SERVFAIL, nowMs);
     }
     this.#spareResolutions.push(resolution);
   }
@@ -315,14 +315,21 @@ export class Resolver implements ResolutionOwner {
     this.counters.answered("memory", RCODE.SERVFAIL);
   }
 
-  #answerFrom(source: Source, to: ClientQuery, octets: Uint8Array, start: number, layout: ResponseLayout): void {
+  #answerFrom(
+    source: Source,
+    to: ClientQuery,
+    octets: Uint8Array,
+    start: number,
+    layout: ResponseLayout,
+    nowMs: number,
+  ): void {
     if (layout.questionOctets > 0) {
       this.#replies.message(to.query, octets, start, layout, to.sink!, to.peer, 0);
     } else {
       // An error in a bare header: the question the client expects is put back.
       this.#replies.own(to.query, layout.rcode, EDE.NONE, to.sink!, to.peer, 0);
     }
-    this.#settled(to, source, layout.rcode);
+    this.#settled(to, source, layout.rcode, nowMs);
   }
 
   /** Answers at once, without asking anyone. */
@@ -332,9 +339,9 @@ export class Resolver implements ResolutionOwner {
   }
 
   /** The response to a query that upstreams were asked is on its way. */
-  #settled(clientQuery: ClientQuery, source: Source, rcode: number): void {
+  #settled(clientQuery: ClientQuery, source: Source, rcode: number, nowMs: number): void {
     this.counters.answered(source, rcode);
-    this.counters.waited(source, this.#parts.clock.nowMs() - clientQuery.beganMs);
+    this.counters.waited(source, nowMs - clientQuery.beganMs);
   }
 
   /** The client waits no more; returns the next of the list it was in. */

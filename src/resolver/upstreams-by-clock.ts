@@ -40,15 +40,15 @@ export class UpstreamsByClock {
     return this.#parts.strict.inFlight + (this.#waived?.inFlight ?? 0);
   }
 
-  /** Asks the exchange's query. Its onResponse or onFailure is called once, possibly before this returns. */
-  ask(exchange: Exchange): void {
+  /** As UpstreamSet.ask(). */
+  ask(exchange: Exchange, nowMs: number): void {
     this.look();
     const { strict, timeServers, datesWaived } = this.#parts;
     if (!this.#behind || datesWaived === undefined || !timeServers?.has(exchange.query)) {
-      strict.ask(exchange);
+      strict.ask(exchange, nowMs);
     } else {
       this.#waived ??= datesWaived();
-      this.#waived.ask(exchange);
+      this.#waived.ask(exchange, nowMs);
     }
   }
 

@@ -36,6 +36,7 @@ export function bootstrapLookUp(
       if (servers.length === 0) return lookUpNothing(hostName, done);
       const found: string[] = [];
       let left = 2;
+      const nowMs = parts.clock.nowMs();
       const settle = (addresses: readonly string[]): void => {
         found.push(...addresses);
         if (--left > 0) return;
@@ -43,8 +44,8 @@ export function bootstrapLookUp(
       };
       for (const qtype of [TYPE_A, TYPE_AAAA]) {
         const question = new AddressQuestion(hostName, qtype, settle);
-        question.begin(parts.clock.nowMs() + limits.lookUpMs);
-        set.ask(question);
+        question.begin(nowMs + limits.lookUpMs);
+        set.ask(question, nowMs);
       }
     },
     stop: () => set.stop(0),

@@ -6,7 +6,7 @@ import type { Query } from "../wire/query.ts";
 import type { DotServer } from "./dot-server.ts";
 
 /** Picks one of at least one candidates. */
-export type Choice = (candidates: readonly DotServer[], query: Query) => DotServer;
+export type Choice = (candidates: readonly DotServer[], query: Query, nowMs: number) => DotServer;
 
 /** Of so many queries, one goes to another server than the fastest, so that it is known how fast the others are. */
 const EXPLORE_EVERY = 32;
@@ -31,9 +31,12 @@ const UNCONNECTED = 3;
 function fastest(): Choice {
   let asked = 0;
   let explored = 0;
-  return (candidates) => {
+  return (candidates, _query, nowMs) => {
     if (++asked % EXPLORE_EVERY === 0) return candidates[++explored % candidates.length]!;
-    return least(candidates, (server) => server.times.meanMs * (server.ready ? 1 : UNCONNECTED) + server.stalledMs);
+    return least(
+      candidates,
+      (server) => server.times.meanMs * (server.ready ? 1 : UNCONNECTED) + server.stalledForMs(nowMs),
+    );
   };
 }
 

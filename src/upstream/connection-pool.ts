@@ -114,7 +114,9 @@ export class ConnectionPool {
     for (const connection of this.#connections) {
       if (connection.accepts && (best === undefined || isBetter(connection, best))) best = connection;
     }
-    if (best === undefined || best.idleForMs(this.#parts.clock.nowMs()) <= this.#horizon.retireAfterMs) return best;
+    // The time is read only where it matters: this is asked for each query.
+    if (best === undefined || best.inFlight > 0) return best;
+    if (best.idleForMs(this.#parts.clock.nowMs()) <= this.#horizon.retireAfterMs) return best;
     // Its timer is late, as after a suspend of the host: the server will have ended it.
     best.retire();
     return this.choose();

@@ -85,8 +85,8 @@ export class DotServer implements ConnectionOwner {
    * How long its answers have been held up, if for longer than is usual: a new query would wait behind them, for as
    * long again, for all that is known. In milliseconds, 0 if they are not.
    */
-  get stalledMs(): number {
-    const stalledMs = this.#pool.stalledForMs(this.#parts.clock.nowMs());
+  stalledForMs(nowMs: number): number {
+    const stalledMs = this.#pool.stalledForMs(nowMs);
     return stalledMs > Math.max(LEAST_STALL_MS, STALL_MEANS * this.times.meanMs) ? stalledMs : 0;
   }
 
@@ -130,20 +130,21 @@ export class DotServer implements ConnectionOwner {
   /** Asks a failing server something of our own once its back-off is over: no client's query is at stake. */
   probeIfDue(): void {
     // One at a time: a failure may have been noted elsewhere while it is still on its way.
-    if (this.#probe.carrier === undefined && this.#health.takeProbe()) this.send(this.#probe);
+    if (this.#probe.carrier === undefined && this.#health.takeProbe())
+      this.send(this.#probe, this.#parts.clock.nowMs());
     this.#pool.probeFamilyIfDue();
   }
 
   /** Takes the exchange; the owner hears what becomes of it, possibly before this returns. */
-  send(exchange: Exchange): void {
+  send(exchange: Exchange, nowMs: number): void {
     this.counters.add(COUNTER.ATTEMPTS);
-    exchange.sentMs = this.#parts.clock.nowMs();
+    exchange.sentMs = nowMs;
     this.#place(exchange);
   }
 
   #place(exchange: Exchange): void {
     const connection = this.#pool.choose();
-    const remembered = this.#health.remembered;
+    const remembered = connection === undefined ? this.#health.remembered : undefined;
     if (connection !== undefined) {
       this.#give(connection, exchange);
     } else if (remembered !== undefined && exchange !== this.#probe) {

@@ -80,12 +80,15 @@ export class UpstreamSet implements ServerOwner {
     for (const server of this.servers) server.renew();
   }
 
-  /** Asks the exchange's query. Its onResponse or onFailure is called once, possibly before this returns. */
-  ask(exchange: Exchange): void {
+  /**
+   * Asks the exchange's query. Its onResponse or onFailure is called once, possibly before this returns. `nowMs`: a reading
+   * of the clock that was just made.
+   */
+  ask(exchange: Exchange, nowMs: number): void {
     this.#inFlight.add(exchange);
     this.#budget.earn();
     this.#scheduleSweep();
-    this.#tryNext(exchange, undefined);
+    this.#tryNext(exchange, undefined, nowMs);
   }
 
   /** Waits until nothing is in flight, at most `boundMs`; then ends every connection. */
@@ -115,7 +118,7 @@ export class UpstreamSet implements ServerOwner {
     } else if (this.#isWorthAnother(exchange, octets, start, layout)) {
       exchange.secondOpinion = true;
       // The hedge that is on its way is the other opinion.
-      if (exchange.hedge === undefined) this.#tryNext(exchange, undefined);
+      if (exchange.hedge === undefined) this.#tryNext(exchange, undefined, this.#clock.nowMs());
     } else {
       this.#settled(exchange);
       exchange.onResponse(octets, start, layout);
@@ -125,49 +128,50 @@ export class UpstreamSet implements ServerOwner {
   onAttemptFailed(exchange: Exchange, error: UpstreamError): void {
     if (exchange instanceof Hedge) this.#endHedge(exchange, error);
     // While a second server has the question too, its answer is waited for.
-    else if (exchange.hedge === undefined) this.#tryNext(exchange, error);
+    else if (exchange.hedge === undefined) this.#tryNext(exchange, error, this.#clock.nowMs());
   }
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
     const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
     const { carrier, hedge } = first;
+    const nowMs = this.#clock.nowMs();
     // A connection that died says little of its server, so that one may be asked once more.
-    const elsewhere = error.code === "timeout" && this.#healthyUntried(first).some((one) => one.stalledMs === 0);
+    const elsewhere =
+      error.code === "timeout" && this.#healthyUntried(first).some((one) => one.stalledForMs(nowMs) === 0);
     if (elsewhere || first.resends >= this.#limits.maxResends) {
-      if (carrier === undefined && hedge === undefined) this.#tryNext(first, error);
+      if (carrier === undefined && hedge === undefined) this.#tryNext(first, error, nowMs);
       return;
     }
     first.resends++;
     // Still on its way, unless that server's answers are held up as well.
-    if (carrier !== undefined || (hedge !== undefined && (hedge.server as DotServer).stalledMs === 0)) {
+    if (carrier !== undefined || (hedge !== undefined && (hedge.server as DotServer).stalledForMs(nowMs) === 0)) {
       const at = first.triedServers.indexOf(server);
       if (at >= 0) first.triedServers.splice(at, 1);
       return;
     }
     first.server = server;
     server.counters.add(COUNTER.RESENDS);
-    server.send(first);
+    server.send(first, nowMs);
   }
 
   /** Sends it to the best server that was not tried; `error` is what the last one died of. */
-  #tryNext(exchange: Exchange, error: UpstreamError | undefined): void {
+  #tryNext(exchange: Exchange, error: UpstreamError | undefined, nowMs: number): void {
     const healthy = this.#healthyUntried(exchange);
-    const server = healthy.length > 0 ? this.#choose(healthy, exchange.query) : this.#untried(exchange)[0];
-    if (server === undefined && isOfThisHost(error) && this.#hold(exchange)) return;
+    const server = healthy.length > 0 ? this.#choose(healthy, exchange.query, nowMs) : this.#untried(exchange)[0];
+    if (server === undefined && isOfThisHost(error) && this.#hold(exchange, nowMs)) return;
     if (server === undefined || error?.code === "stopping") {
       this.#fail(exchange, error ?? new UpstreamError("overloaded", "no upstream is left to ask"));
       return;
     }
-    this.#begin(exchange, exchange, server);
-    server.send(exchange);
+    this.#begin(exchange, exchange, server, nowMs);
+    server.send(exchange, nowMs);
   }
 
   /**
    * This host has no way to any upstream at the moment, as while its address changes: the query waits a little for
    * one, and all upstreams are tried again. Returns whether it does.
    */
-  #hold(exchange: Exchange): boolean {
-    const nowMs = this.#clock.nowMs();
+  #hold(exchange: Exchange, nowMs: number): boolean {
     if (exchange.heldUntilMs === 0) exchange.heldUntilMs = Math.min(exchange.deadlineMs, nowMs + HOLD_MS);
     if (nowMs >= exchange.heldUntilMs) return false;
     exchange.triedServers.length = 0;
@@ -176,10 +180,10 @@ export class UpstreamSet implements ServerOwner {
   }
 
   /** Notes that `exchange` goes to `server`, on behalf of `first`, and how long it may take. */
-  #begin(exchange: Exchange, first: Exchange, server: DotServer): void {
+  #begin(exchange: Exchange, first: Exchange, server: DotServer, nowMs: number): void {
     first.triedServers.push(server);
     exchange.server = server;
-    first.attemptEndsMs = Math.min(first.deadlineMs, this.#clock.nowMs() + this.#attemptMs(server));
+    first.attemptEndsMs = Math.min(first.deadlineMs, nowMs + this.#attemptMs(server));
   }
 
   /** Each name has its operator, and no other hears of it while that one can be asked. */
@@ -242,7 +246,7 @@ export class UpstreamSet implements ServerOwner {
     const isHeld = exchange.carrier === undefined && exchange.hedge === undefined;
     if (isHeld || this.#healthyUntried(exchange).length > 0) {
       this.#withdraw(exchange, NOT_IN_TIME);
-      this.#tryNext(exchange, NOT_IN_TIME);
+      this.#tryNext(exchange, NOT_IN_TIME, nowMs);
       return;
     }
     // Nobody is left who is known to answer: what was asked may still come. One that failed is tried as well, as far as
@@ -250,7 +254,8 @@ export class UpstreamSet implements ServerOwner {
     const anotherAttemptMs = this.#attemptMs(exchange.server as DotServer);
     exchange.attemptEndsMs = Math.min(exchange.deadlineMs, nowMs + anotherAttemptMs);
     const [failing] = this.#untried(exchange);
-    if (failing !== undefined && exchange.hedge === undefined && this.#budget.spend()) this.#askToo(exchange, failing);
+    if (failing !== undefined && exchange.hedge === undefined && this.#budget.spend())
+      this.#askToo(exchange, failing, nowMs);
   }
 
   #hedgeIfLate(exchange: Exchange, nowMs: number): void {
@@ -260,17 +265,17 @@ export class UpstreamSet implements ServerOwner {
     if (nowMs - exchange.sentMs < Math.max(LEAST_HEDGE_MS, server.times.p95Ms)) return;
     const others = this.#healthyUntried(exchange);
     if (others.length === 0 || !this.#budget.spend()) return;
-    this.#askToo(exchange, this.#choose(others, exchange.query));
+    this.#askToo(exchange, this.#choose(others, exchange.query, nowMs), nowMs);
   }
 
   /** Asks a second server while the first still has the question. */
-  #askToo(exchange: Exchange, other: DotServer): void {
+  #askToo(exchange: Exchange, other: DotServer, nowMs: number): void {
     const hedge = this.#spareHedges.pop() ?? new Hedge();
     hedge.follow(exchange);
     exchange.hedge = hedge;
     other.counters.add(COUNTER.HEDGES);
-    this.#begin(hedge, exchange, other);
-    other.send(hedge);
+    this.#begin(hedge, exchange, other, nowMs);
+    other.send(hedge, nowMs);
   }
 
   #onHedgeResponse(hedge: Hedge, server: DotServer, octets: Uint8Array, start: number, layout: ResponseLayout): void {
@@ -291,7 +296,7 @@ export class UpstreamSet implements ServerOwner {
   /** The second server is of no use; if the first is not either, the next is tried. */
   #endHedge(hedge: Hedge, error: UpstreamError | undefined): void {
     const first = this.#release(hedge);
-    if (first.carrier === undefined) this.#tryNext(first, error);
+    if (first.carrier === undefined) this.#tryNext(first, error, this.#clock.nowMs());
   }
 
   /** The hedge is over; returns the exchange it was for. */

@@ -43,7 +43,7 @@ class Scene {
   /** Asks for LABEL.test; says which set got it. */
   ask(label: string): string {
     const before = this.strict.asked.length;
-    this.upstreams.ask(new FakeExchange(label));
+    this.upstreams.ask(new FakeExchange(label), 0);
     return this.strict.asked.length > before ? "strict" : "waived";
   }
 }

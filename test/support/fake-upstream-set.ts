@@ -20,7 +20,7 @@ export class Scene {
   ask(...labels: string[]): FakeExchange[] {
     const exchanges = labels.map((label) => {
       const exchange = new FakeExchange(label, this.clock.nowMs() + QUERY_MS);
-      this.set.ask(exchange);
+      this.set.ask(exchange, this.clock.nowMs());
       return exchange;
     });
     this.clock.turn();

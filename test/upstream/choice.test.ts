@@ -9,25 +9,28 @@ import { FakeExchange } from "../support/fake-upstream.ts";
 import { some } from "../support/fake-upstream-set.ts";
 
 /** As much of a server as a choice looks at. */
-interface Candidate {
+class Candidate {
   readonly identity: { readonly text: string };
-  readonly times: ResponseTimes;
-  inFlight: number;
-  stalledMs: number;
+  readonly times = new ResponseTimes();
+  inFlight = 0;
+  stalledMs = 0;
+
+  constructor(text: string) {
+    this.identity = { text };
+  }
+
+  stalledForMs(): number {
+    return this.stalledMs;
+  }
 }
 
 const candidates = (many: number): Candidate[] =>
-  Array.from({ length: many }, (_, i) => ({
-    identity: { text: `10.0.0.${i + 1}` },
-    times: new ResponseTimes(),
-    inFlight: 0,
-    stalledMs: 0,
-  }));
+  Array.from({ length: many }, (_, i) => new Candidate(`10.0.0.${i + 1}`));
 
 const chooser = (strategy: (typeof strategies)[number]) => {
   const choose = choiceOf(strategy);
   return (from: Candidate[], label = "a") =>
-    choose(from as unknown as DotServer[], new FakeExchange(label).query) as unknown as Candidate;
+    choose(from as unknown as DotServer[], new FakeExchange(label).query, 0) as unknown as Candidate;
 };
 
 describe("fastest", () => {

@@ -17,7 +17,7 @@ test("only upstreams with pins are dialled, with their dates waived and without 
   network.last.options.onSession(Uint8Array.of(1));
   network.last.fail("ECONNRESET");
   network.clock.advance(60_000);
-  set.ask(new FakeExchange("a", network.clock.nowMs() + 4000));
+  set.ask(new FakeExchange("a", network.clock.nowMs() + 4000), network.clock.nowMs());
   expect(network.dials.map(({ host }) => host)).toEqual(["10.0.0.2", "10.0.0.2"]);
   for (const { options } of network.dials) {
     expect(options).toMatchObject({ datesWaived: true, session: undefined, alpn: ["dot"] });
@@ -27,7 +27,7 @@ test("only upstreams with pins are dialled, with their dates waived and without 
 test("no pin, no upstream", () => {
   const { network, set } = scene(identity("10.0.0.1"));
   const exchange = new FakeExchange("a", 5000);
-  set.ask(exchange);
+  set.ask(exchange, network.clock.nowMs());
   expect([network.dials, exchange.told]).toEqual([[], ["overloaded"]]);
 });
 

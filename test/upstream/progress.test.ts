@@ -140,9 +140,9 @@ describe("an upstream whose answers are held up", () => {
     const [first, second] = scene.network.dials as [FakeDial, FakeDial];
     askFor(scene, 50, second);
     const [server] = scene.set.servers;
-    expect(server!.stalledMs).toBeGreaterThanOrEqual(49);
+    expect(server!.stalledForMs(scene.clock.nowMs())).toBeGreaterThanOrEqual(49);
     first.answerAll();
-    expect(server!.stalledMs).toBe(0);
+    expect(server!.stalledForMs(scene.clock.nowMs())).toBe(0);
   });
 
   test("is watched until it answers or its connection is ended, though nobody waits any more", () => {

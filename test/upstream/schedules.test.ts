@@ -76,7 +76,7 @@ class World {
   #ask(): void {
     const exchange = new FakeExchange(`n${this.asked.length}`, this.clock.nowMs() + 4000);
     this.asked.push(exchange);
-    this.set.ask(exchange);
+    this.set.ask(exchange, this.clock.nowMs());
   }
 
   #happenTo(dial: FakeDial, event: string, which: number): void {
@@ -165,9 +165,9 @@ test("an exchange that is used again from within its own telling is told once fo
   exchange.onTold = () => {
     if (exchange.told.length >= 3) return;
     exchange.begin(clock.nowMs() + 4000);
-    set.ask(exchange);
+    set.ask(exchange, clock.nowMs());
   };
-  set.ask(exchange);
+  set.ask(exchange, clock.nowMs());
   network.last.secure().answerAll();
   clock.advance(4100);
   network.last.fail("ECONNREFUSED");
