@@ -239,7 +239,7 @@ export class Resolver implements ResolutionOwner {
     this.#remove(resolution);
     for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
       if (isFailure && !isFinal && this.#answerStale(one, flags, hash, nowMs)) continue;
-      this.#answerFrom("upstream", one, octets, start, layout, nowMs);
+      this.#answerWith(octets, start, layout, one, nowMs);
     }
     this.#spareResolutions.push(resolution);
   }
@@ -315,21 +315,15 @@ export class Resolver implements ResolutionOwner {
     this.counters.answered("memory", RCODE.SERVFAIL);
   }
 
-  #answerFrom(
-    source: Source,
-    to: ClientQuery,
-    octets: Uint8Array,
-    start: number,
-    layout: ResponseLayout,
-    nowMs: number,
-  ): void {
+  /** Answers with an upstream's response. */
+  #answerWith(octets: Uint8Array, start: number, layout: ResponseLayout, to: ClientQuery, nowMs: number): void {
     if (layout.questionOctets > 0) {
       this.#replies.message(to.query, octets, start, layout, to.sink!, to.peer, 0);
     } else {
       // An error in a bare header: the question the client expects is put back.
       this.#replies.own(to.query, layout.rcode, EDE.NONE, to.sink!, to.peer, 0);
     }
-    this.#settled(to, source, layout.rcode, nowMs);
+    this.#settled(to, "upstream", layout.rcode, nowMs);
   }
 
   /** Answers at once, without asking anyone. */

@@ -3,7 +3,10 @@ import type { Libc } from "./libc.ts";
 
 /** What is used of Deno's FFI, declared here because the project is checked against Bun's and Node's types. */
 declare const Deno: {
-  dlopen(name: string, symbols: Record<string, { parameters: string[]; result: string }>): { symbols: Calls };
+  dlopen(
+    name: string,
+    symbols: Record<string, { name?: string; parameters: string[]; result: string; nonblocking?: true }>,
+  ): { symbols: Calls };
   UnsafePointer: { of(octets: Uint8Array): object | null; value(pointer: object | null): bigint };
   UnsafePointerView: new (pointer: object) => { getInt32(): number };
 };
@@ -15,6 +18,8 @@ type Calls = Pick<
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
   read(descriptor: number, into: Uint8Array, room: bigint): number;
   poll(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): number;
+  usleepAside(microseconds: number): Promise<number>;
+  pollAside(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): Promise<number>;
   __errno_location(): object | null;
 };
 
@@ -35,6 +40,8 @@ export function openLibc(libraryName: string): Libc {
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
     usleep: { parameters: ["u32"], result: "i32" },
     poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+    usleepAside: { name: "usleep", parameters: ["u32"], result: "i32", nonblocking: true },
+    pollAside: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
     __errno_location: { parameters: [], result: "pointer" },
   });
   // Asked for once, as in bun.ts.
@@ -56,6 +63,10 @@ export function openLibc(libraryName: string): Libc {
     sendmmsg: symbols.sendmmsg,
     usleep: symbols.usleep,
     poll: (descriptors, count, waitAtMostMs) => symbols.poll(descriptors, BigInt(count), waitAtMostMs),
+    aside: {
+      usleep: symbols.usleepAside,
+      poll: (descriptors, count, waitAtMostMs) => symbols.pollAside(descriptors, BigInt(count), waitAtMostMs),
+    },
     errno: () => errno.getInt32(),
     addressOf: (octets) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(octets)),
   };

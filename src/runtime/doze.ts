@@ -8,7 +8,7 @@
  * do not show in its descriptor, so nothing keeps it for longer than DOZE_MS.
  */
 
-import { type Libc, POLLFD_EVENTS, POLLFD_OCTETS, POLLFD_REVENTS, POLLIN } from "./libc.ts";
+import { type Libc, POLLFD_REVENTS, type Pollfds, pollfds } from "./libc.ts";
 
 /** The most a timer comes late. Also: without a datagram for so long, a socket dozes no more. */
 export const DOZE_MS = 1;
@@ -48,8 +48,7 @@ export class Doze {
   /** How many of them doze. */
   #dozing = 0;
   /** The loop's descriptor, then the members'. */
-  #octets = new Uint8Array();
-  #halves = new Int16Array();
+  #descriptors: Pollfds = pollfds([]);
   #turnScheduled = false;
 
   /** `loop`: the descriptor of this thread's event loop. */
@@ -83,16 +82,8 @@ export class Doze {
   }
 
   #list(members: readonly Member[]): void {
-    const buffer = new ArrayBuffer((members.length + 1) * POLLFD_OCTETS);
-    const words = new Int32Array(buffer);
-    const halves = new Int16Array(buffer);
-    [this.#loop, ...members.map(({ descriptor }) => descriptor)].forEach((descriptor, i) => {
-      words[i * 2] = descriptor;
-      halves[i * 4 + POLLFD_EVENTS] = POLLIN;
-    });
     this.#members = members;
-    this.#octets = new Uint8Array(buffer);
-    this.#halves = halves;
+    this.#descriptors = pollfds([this.#loop, ...members.map(({ descriptor }) => descriptor)]);
   }
 
   #scheduleTurn(): void {
@@ -111,9 +102,9 @@ export class Doze {
   /** @returns whether it may look again before the event loop has its turn */
   #look(): boolean {
     const members = this.#members;
-    const halves = this.#halves;
+    const { octets, halves } = this.#descriptors;
     // Where a signal ended it nothing has been written.
-    const isAny = this.#libc.poll(this.#octets, members.length + 1, DOZE_MS) > 0;
+    const isAny = this.#libc.poll(octets, members.length + 1, DOZE_MS) > 0;
     let again = isAny && halves[POLLFD_REVENTS] === 0;
     for (let i = 0; i < members.length; i++) {
       const member = members[i]!;

@@ -32,10 +32,18 @@ export interface Libc {
   usleep(microseconds: number): number;
   /** `descriptors`: struct pollfd, `count` of them. How many are ready, or -1. */
   poll(descriptors: Uint8Array, count: number, waitAtMostMs: number): number;
+  /** Of those that stop a thread, what stops another one instead while the event loop of this one goes on (Deno). */
+  readonly aside?: Aside;
   /** Why the call just before failed. Meaningless after any other call. */
   errno(): number;
   /** Where the octets of a view are, to be written into a struct. The caller keeps the view referenced. */
   addressOf(octets: Uint8Array): bigint;
+}
+
+/** They resolve to what the call returns, and never reject. What is passed is held until then. */
+export interface Aside {
+  usleep(microseconds: number): Promise<number>;
+  poll(descriptors: Uint8Array, count: number, waitAtMostMs: number): Promise<number>;
 }
 
 export const SOCK_DGRAM = 2;
@@ -66,12 +74,12 @@ export const O_NONBLOCK = 0x800;
 /** The kernel sends SIGIO when the descriptor becomes readable. */
 export const O_ASYNC = 0x2000;
 
-/** Something can be read (poll(2)). */
-export const POLLIN = 1;
-/** struct pollfd: descriptor (i32), events (i16), revents (i16); where the latter two are, in halves of a word. */
-export const POLLFD_OCTETS = 8;
-export const POLLFD_EVENTS = 2;
+/** struct pollfd of poll(2): descriptor (i32), events (i16), revents (i16); where the latter two are, in halves of a word. */
+const POLLFD_OCTETS = 8;
+const POLLFD_EVENTS = 2;
 export const POLLFD_REVENTS = 3;
+/** Something can be read. */
+const POLLIN = 1;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
@@ -115,4 +123,22 @@ async function binding(): Promise<(libraryName: string) => Libc> {
   if (process.versions.bun !== undefined) return (await import("./bun.ts")).openLibc;
   if (process.versions.deno !== undefined) return (await import("./deno.ts")).openLibc;
   throw new Error("calling the C library needs Bun or Deno");
+}
+
+/** What poll(2) takes, to say which of the descriptors can be read. The same octets, in words and in halves of one. */
+export interface Pollfds {
+  readonly octets: Uint8Array;
+  readonly words: Int32Array;
+  readonly halves: Int16Array;
+}
+
+export function pollfds(descriptors: readonly number[]): Pollfds {
+  const buffer = new ArrayBuffer(descriptors.length * POLLFD_OCTETS);
+  const words = new Int32Array(buffer);
+  const halves = new Int16Array(buffer);
+  descriptors.forEach((descriptor, i) => {
+    words[i * 2] = descriptor;
+    halves[i * 4 + POLLFD_EVENTS] = POLLIN;
+  });
+  return { octets: new Uint8Array(buffer), words, halves };
 }

@@ -8,17 +8,7 @@
  */
 
 import { systemClock } from "./clock.ts";
-import {
-  F_SETFL,
-  type Libc,
-  loadLibc,
-  O_ASYNC,
-  O_NONBLOCK,
-  POLLFD_EVENTS,
-  POLLFD_OCTETS,
-  POLLFD_REVENTS,
-  POLLIN,
-} from "./libc.ts";
+import { F_SETFL, type Libc, loadLibc, O_ASYNC, O_NONBLOCK, POLLFD_REVENTS, type Pollfds, pollfds } from "./libc.ts";
 import { type Readiness, signalMainThread, type Watched } from "./readiness.ts";
 
 /** Makes relays, with the C library at hand. @throws Error (as a rejection) where it cannot be called */
@@ -34,9 +24,7 @@ export class ReadinessRelay {
   readonly #libc: Libc;
   readonly #places: readonly Int32Array[];
   readonly #wake: (thread: number) => void;
-  readonly #descriptors: Uint8Array;
-  readonly #words: Int32Array;
-  readonly #halves: Int16Array;
+  readonly #descriptors: Pollfds;
   /** Of the n-th descriptor that was asked about: whose it is, and at which place. */
   readonly #owners: Int32Array;
   readonly #placesOf: Int32Array;
@@ -46,9 +34,7 @@ export class ReadinessRelay {
     this.#places = places;
     this.#wake = wake;
     const most = places.reduce((total, { length }) => total + length, 0);
-    this.#descriptors = new Uint8Array(new ArrayBuffer(most * POLLFD_OCTETS));
-    this.#words = new Int32Array(this.#descriptors.buffer);
-    this.#halves = new Int16Array(this.#descriptors.buffer);
+    this.#descriptors = pollfds(new Array(most).fill(-1));
     this.#owners = new Int32Array(most);
     this.#placesOf = new Int32Array(most);
     // For ever: unheard, the signal ends the process.
@@ -66,13 +52,14 @@ export class ReadinessRelay {
 
   #relay(): void {
     const count = this.#gather();
-    if (count === 0 || this.#libc.poll(this.#descriptors, count, 0) <= 0) return;
+    const { octets, words, halves } = this.#descriptors;
+    if (count === 0 || this.#libc.poll(octets, count, 0) <= 0) return;
     let woken = -1;
     for (let i = 0; i < count; i++) {
-      if (this.#halves[i * 4 + POLLFD_REVENTS] === 0) continue;
+      if (halves[i * 4 + POLLFD_REVENTS] === 0) continue;
       const owner = this.#owners[i]!;
       // Told once, until it waits again: more signals come before it wakes up.
-      const place = this.#words[i * 2]! + 1;
+      const place = words[i * 2]! + 1;
       const isTold = Atomics.compareExchange(this.#places[owner]!, this.#placesOf[i]!, place, -place) !== place;
       if (isTold || owner === woken) continue;
       woken = owner;
@@ -82,6 +69,7 @@ export class ReadinessRelay {
 
   /** Lists the descriptors that are waited for. Returns how many there are. */
   #gather(): number {
+    const { words, halves } = this.#descriptors;
     let count = 0;
     for (let thread = 0; thread < this.#places.length; thread++) {
       const places = this.#places[thread]!;
@@ -90,9 +78,8 @@ export class ReadinessRelay {
         if (place <= 0) continue;
         this.#owners[count] = thread;
         this.#placesOf[count] = i;
-        this.#words[count * 2] = place - 1;
-        this.#halves[count * 4 + POLLFD_EVENTS] = POLLIN;
-        this.#halves[count * 4 + POLLFD_REVENTS] = 0;
+        words[count * 2] = place - 1;
+        halves[count * 4 + POLLFD_REVENTS] = 0;
         count++;
       }
     }

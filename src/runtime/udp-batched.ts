@@ -4,8 +4,8 @@
  * costs an allocation.
  *
  * A socket waits (the kernel signals the next datagram, see readiness.ts), dozes (the thread stops for it, see
- * doze.ts; on Bun), or polls: it looks again from setImmediate, once a turn of the event loop, so that TLS reads and
- * timers get their turn in between.
+ * doze.ts; on Bun), or polls: it looks again and again, so that TLS reads and timers get their turn in between (see
+ * udp-turns.ts).
  *
  *                a signal soon after others
  *   waiting ------------------------------------> dozing
@@ -34,6 +34,7 @@ import { isPeerOf } from "./sockaddr.ts";
 import { type BoundDescriptor, bindUdp } from "./udp-bind.ts";
 import { IncomingMessages } from "./udp-messages.ts";
 import { UdpSending } from "./udp-sending.ts";
+import { UdpTurns } from "./udp-turns.ts";
 
 /** Batches one turn takes at most: about 1 ms of cached answers, so that the rest of the loop is not kept waiting. */
 const BATCHES_PER_TURN = 4;
@@ -71,14 +72,12 @@ const GATHER_MICROSECONDS = 100;
  * It saves two workers a tenth of the CPU a query; 0.3 ms saved no more.
  */
 const GATHER_MICROSECONDS_SHARED = 200;
-const isDeno = process.versions.deno !== undefined;
 /**
- * Turns without a datagram after there was load, before the socket waits. On Bun they wait that moment too: while all
- * who ask wait for upstreams, it costs less than two changes of state and a dozen signals (7 to 11 % of a forwarded
- * query's CPU, a fifth with two workers). On Deno another thread hears the signals, two dozen of them before this one is
- * told, and waiting keeps answers from being read, so it looks for half a millisecond without.
+ * Turns without a datagram after there was load, before the socket waits. They wait that moment too: while all who ask
+ * wait for upstreams, it costs less than two changes of state and a dozen signals (7 to 11 % of a forwarded query's CPU,
+ * a fifth with two workers; a third on Deno).
  */
-const EMPTY_TURNS_UNDER_LOAD = isDeno ? 128 : 4;
+const EMPTY_TURNS_UNDER_LOAD = 4;
 
 /**
  * @param doze the thread's, if it can. Like the readiness it serves all sockets.
@@ -113,17 +112,16 @@ class BatchedSocket implements UdpSocket {
   readonly #watch: ReadinessWatch;
   readonly #dozer: Dozer | undefined;
   readonly #options: UdpOpenOptions;
-  readonly #gatherMicroseconds: number;
   readonly #loadFromAMs: number;
   readonly #dozeUpToAMs: number;
   readonly #incoming: IncomingMessages;
   readonly #sending: UdpSending;
+  readonly #turns: UdpTurns;
   #waiting = false;
   #dozing = false;
   /** How many were taken while it dozed, since when. */
   #dozeTaken = 0;
   #dozeSinceMs = 0;
-  #turnScheduled = false;
   #flushScheduled = false;
   #handling = false;
   /** Datagrams that were there when it was last looked, and looks in a row that found none. */
@@ -150,7 +148,8 @@ class BatchedSocket implements UdpSocket {
     this.receiveBufferOctets = bound.receiveBufferOctets;
     this.#options = options;
     const isShared = options.sharing !== undefined;
-    this.#gatherMicroseconds = isShared ? GATHER_MICROSECONDS_SHARED : GATHER_MICROSECONDS;
+    const gatherMicroseconds = isShared ? GATHER_MICROSECONDS_SHARED : GATHER_MICROSECONDS;
+    this.#turns = new UdpTurns(libc, bound.descriptor, gatherMicroseconds, () => this.#turn());
     this.#loadFromAMs = isShared ? LOAD_FROM_A_MS_SHARED : LOAD_FROM_A_MS;
     this.#dozeUpToAMs = isShared ? DOZE_UP_TO_A_MS_SHARED : DOZE_UP_TO_A_MS;
     this.counters = options.counters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
@@ -191,7 +190,7 @@ class BatchedSocket implements UdpSocket {
 
   /** A signal came. While a turn is scheduled it will see whatever the signal was about. */
   #onReadable(): void {
-    if (!this.#waiting || this.#turnScheduled) return;
+    if (!this.#waiting || this.#turns.isScheduled) return;
     const beforeMs = this.#takenMs;
     this.#take();
     if (this.#lastTaken === 0 || this.#descriptor < 0) return;
@@ -199,7 +198,7 @@ class BatchedSocket implements UdpSocket {
     const isSoon = this.#takenMs - beforeMs < DOZE_FROM_MS;
     if (this.#dozer && isSoon && !this.#underLoad) {
       this.#startDoze();
-    } else if (this.#lastTaken > 1) {
+    } else if (this.#lastTaken > 1 || (this.#libc.aside && isSoon)) {
       // For one, it is left at that: to poll and then to wait again takes two fcntl(2), two looks at nothing and two turns.
       this.#leaveWaiting();
       this.#scheduleTurn();
@@ -245,18 +244,11 @@ class BatchedSocket implements UdpSocket {
   }
 
   #scheduleTurn(): void {
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
-    setImmediate(this.#onTurn);
+    if (this.#waiting) this.#turns.last();
+    else this.#turns.next(this.#isToGather);
   }
 
-  readonly #onTurn = (): void => {
-    this.#turnScheduled = false;
-    this.#turn();
-  };
-
   #turn(): void {
-    if (this.#isToGather) this.#libc.usleep(this.#gatherMicroseconds);
     this.#take();
     if (this.#descriptor < 0) return;
     if (this.#lastTaken > 0) {
@@ -271,7 +263,6 @@ class BatchedSocket implements UdpSocket {
 
   /** Whether more datagrams are likely to be there in a moment. */
   get #isToGather(): boolean {
-    if (this.#lastTaken === 0) return this.#underLoad && !this.#waiting && !isDeno;
     return this.#underLoad && this.#lastTaken < BATCH_DATAGRAMS;
   }
 
