@@ -39,6 +39,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
   const { clock } = runtime;
   const roots = loadTrustedRoots(config.ca);
   const memory = config.cacheOctets === 0 ? undefined : cacheMemory(config.cacheOctets);
+  if (memory !== undefined) await runtime.adviseHugePages(memory);
   const { engine, whyNotBatched } = await runtime.udpEngine(config.udpEngine);
   const workers = await prepareWorkers(config, engine, clock, processLog);
   const log = workers?.ownLog ?? processLog;

@@ -24,6 +24,7 @@ export function openLibc(libraryName: string): Libc {
     recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
     sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
     usleep: { args: ["u32"], returns: "i32" },
+    madvise: { args: ["u64", "u64", "i32"], returns: "i32" },
     poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
     __errno_location: { args: [], returns: "ptr" },
   });
@@ -45,6 +46,7 @@ export function openLibc(libraryName: string): Libc {
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
     usleep: symbols.usleep,
+    madvise: symbols.madvise,
     poll: symbols.poll,
     errno: () => read.i32(errnoAddress, 0),
     addressOf: (octets) => BigInt(ptr(octets)),

@@ -13,7 +13,17 @@ declare const Deno: {
 
 type Calls = Pick<
   Libc,
-  "socket" | "bind" | "getsockname" | "setsockopt" | "getsockopt" | "fcntl" | "open" | "close" | "sendmmsg" | "usleep"
+  | "socket"
+  | "bind"
+  | "getsockname"
+  | "setsockopt"
+  | "getsockopt"
+  | "fcntl"
+  | "open"
+  | "close"
+  | "sendmmsg"
+  | "usleep"
+  | "madvise"
 > & {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
   read(descriptor: number, into: Uint8Array, room: bigint): number;
@@ -39,6 +49,7 @@ export function openLibc(libraryName: string): Libc {
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
     usleep: { parameters: ["u32"], result: "i32" },
+    madvise: { parameters: ["u64", "u64", "i32"], result: "i32" },
     poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
     usleepAside: { name: "usleep", parameters: ["u32"], result: "i32", nonblocking: true },
     pollAside: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
@@ -62,6 +73,7 @@ export function openLibc(libraryName: string): Libc {
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
     usleep: symbols.usleep,
+    madvise: symbols.madvise,
     poll: (descriptors, count, waitAtMostMs) => symbols.poll(descriptors, BigInt(count), waitAtMostMs),
     aside: {
       usleep: symbols.usleepAside,

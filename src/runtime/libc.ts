@@ -32,6 +32,8 @@ export interface Libc {
   usleep(microseconds: number): number;
   /** `descriptors`: struct pollfd, `count` of them. How many are ready, or -1. */
   poll(descriptors: Uint8Array, count: number, waitAtMostMs: number): number;
+  /** Says how memory from `address` on will be used. 0, or -1. */
+  madvise(address: bigint, octets: bigint, advice: number): number;
   /** Of those that stop a thread, what stops another one instead while the event loop of this one goes on (Deno). */
   readonly aside?: Aside;
   /** Why the call just before failed. Meaningless after any other call. */
@@ -80,6 +82,8 @@ const POLLFD_EVENTS = 2;
 export const POLLFD_REVENTS = 3;
 /** Something can be read. */
 const POLLIN = 1;
+
+export const MADV_HUGEPAGE = 14;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;

@@ -283,6 +283,8 @@ export interface Runtime {
   /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
   uptimeMs(): number | undefined;
   readonly files: Files;
+  /** Asks the kernel for huge pages, before anything is written there. Where there are none, nothing changes. */
+  adviseHugePages(memory: SharedArrayBuffer): Promise<void>;
   /** Makes threads that the runtime has besides those that answer give way to them. Returns what ends it. */
   easeBackgroundThreads(): () => void;
   /** Sees to it that garbage of this thread does not pile up where the runtime lets it. Returns what ends it. */

@@ -6,6 +6,7 @@ import { systemClock, systemRandom } from "./clock.ts";
 import { Doze } from "./doze.ts";
 import { files } from "./files.ts";
 import { boundGarbage } from "./garbage.ts";
+import { adviseHugePages } from "./huge-pages.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 import { openNetworkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
@@ -37,6 +38,10 @@ export function selectRuntime(): Runtime {
     openNetworkPath: async () => openNetworkPath(await loadLibc().catch(() => undefined)),
     uptimeMs,
     files,
+    adviseHugePages: async (memory) => {
+      const libc = await loadLibc().catch(() => undefined);
+      if (libc !== undefined) adviseHugePages(libc, memory);
+    },
     easeBackgroundThreads: easing,
     boundGarbage: bounding,
   };
