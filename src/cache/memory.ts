@@ -15,7 +15,7 @@
  *              +---------------------------------------+
  *
  * All zeros is an empty cache, but for the rings' positions and the seed, which whoever comes first writes. Pages are
- * the kernel's until they are written to, so a cache takes memory as it fills.
+ * the kernel's until they are written to, so a cache takes memory as it fills, some 2 MiB at a time.
  */
 
 import type { Random } from "../runtime/runtime.ts";

@@ -1,11 +1,11 @@
 /** Rows under load: as much as a server answers, then half of that, then the same for all. */
 
 import { residentMiBOf } from "./cpu-time.ts";
-import { runDnsperf } from "./dnsperf.ts";
+import { type DnsperfOptions, runDnsperf } from "./dnsperf.ts";
 import { FEW, MANY } from "./names.ts";
 import type { Figures } from "./results.ts";
 import { type Column, eachAlone, kept, type Row, using } from "./rows.ts";
-import { PEERS, type RunningServer, type ServerName } from "./servers.ts";
+import { PEERS, type RunningServer, type ServerName, workersOf } from "./servers.ts";
 import { type Stage, WARM_SECONDS } from "./stage.ts";
 
 /** Queries a second that every server carries, for latencies that can be compared. */
@@ -49,15 +49,22 @@ const ZIPF_NAMES: Names = { file: ({ parts }) => parts.names.zipf(), once: false
 const NEW_NAMES: Names = { file: ({ parts }, load, seconds) => parts.names.new(load, seconds), once: true };
 const MIXED_NAMES: Names = { file: ({ parts }, load, seconds) => parts.names.mixed(load, seconds), once: true };
 
-async function warm(stage: Stage, server: RunningServer, { file, once }: Names): Promise<void> {
-  await stage.most(server, { file: file(stage, "warm", WARM_SECONDS), once, seconds: WARM_SECONDS });
+type Load = Pick<DnsperfOptions, "clients">;
+
+/** Sockets are spread over workers by chance: many of them spread evenly. The same for every server. */
+const LOAD: Load = { clients: 16 };
+
+/** With the load that is measured afterwards: another one is compiled for anew. */
+async function warm(stage: Stage, server: RunningServer, { file, once }: Names, load: Load = {}): Promise<void> {
+  const seconds = WARM_SECONDS * workersOf(server.name);
+  await stage.most(server, { file: file(stage, "warm", seconds), once, seconds, ...load });
 }
 
 async function loaded(stage: Stage, server: RunningServer, names: Names): Promise<Figures> {
   const { seconds, pacedSeconds } = stage.parts;
   const { file, once } = names;
-  await warm(stage, server, names);
-  const most = await stage.most(server, { file: file(stage, "most", seconds), once, clients: LOAD_SOCKETS });
+  await warm(stage, server, names, LOAD);
+  const most = await stage.most(server, { file: file(stage, "most", seconds), once, ...LOAD });
   const memory = { residentMiB: residentMiBOf(server.pid) };
   if (pacedSeconds === 0) return { ...most, ...memory };
   const rate = Math.max(1000, Math.round(most.queriesPerSecond / 2));
@@ -78,9 +85,6 @@ async function loaded(stage: Stage, server: RunningServer, names: Names): Promis
     sameCpuUs: (same.userUs + same.systemUs) / same.sent,
   };
 }
-
-/** Sockets are spread over workers by chance: many of them spread evenly. The same for every server. */
-const LOAD_SOCKETS = 16;
 
 interface Pace {
   readonly load: string;

@@ -27,6 +27,10 @@ export function isPeer(name: string): boolean {
   return (PEERS as readonly string[]).includes(name);
 }
 
+export function workersOf(name: ServerName): number {
+  return name === "fdns-2-workers" ? 2 : 1;
+}
+
 interface Place {
   readonly folder: string;
   readonly configuration: string;
@@ -61,7 +65,9 @@ function fdnsFlags({ port, upstreamPort, caFile, help }: Place): string[] {
 const LAUNCHES: Record<ServerName, Launch> = {
   fdns: { command: (place) => [place.fdns, ...fdnsFlags(place)] },
   "fdns-portable": { command: (place) => [place.fdns, ...fdnsFlags(place), "--udp-engine", "portable"] },
-  "fdns-2-workers": { command: (place) => [place.fdns, ...fdnsFlags(place), "--workers", "2"] },
+  "fdns-2-workers": {
+    command: (place) => [place.fdns, ...fdnsFlags(place), "--workers", `${workersOf("fdns-2-workers")}`],
+  },
   "fdns-deno": { command: (place) => [...forms.deno, ...fdnsFlags(place)] },
   unbound: { template: "unbound.conf", command: ({ configuration }) => ["unbound", "-d", "-c", configuration] },
   dnsdist: {

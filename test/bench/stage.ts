@@ -30,10 +30,11 @@ export interface StageParts {
 }
 
 /**
- * Before anything is counted: connections are made, and code is compiled, which with fdns under full load takes two
- * seconds with one worker, four on Deno, and eight with two workers that forward. The same for every server.
+ * Before anything is counted: connections are made, and code is compiled. On a core that is full, fdns compiles for 12
+ * seconds, a tenth of the core, as what compiles gives way to what answers; two workers on it take twice as long, since
+ * each has code of its own. The same for every server, for each of its workers.
  */
-export const WARM_SECONDS = 8;
+export const WARM_SECONDS = 12;
 
 export class Stage {
   readonly parts: StageParts;
