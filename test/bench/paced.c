@@ -1,8 +1,10 @@
 /*
  * Asks over UDP at an even pace, whether or not answers come, and prints as JSON how long they took.
  *
- *   paced PORT FILE QUERIES RATE
+ *   paced PORT FILE UNCOUNTED QUERIES RATE
  *
+ * The first UNCOUNTED queries lead in: they are asked at the same pace, and are in none of the figures. So neither what
+ * a server does when a load begins is in them, nor the page faults of this program's first moments.
  * FILE is dnsperf's: a name and a type (always asked as A) a line; it is begun again at its end. RATE is queries a
  * second; a very large one sends all at once. A query without an answer 2 s after the last was sent is lost.
  *
@@ -35,8 +37,11 @@ static int descriptors[SOCKETS];
 static uint16_t next_id[SOCKETS];
 /* When the query with this ID was sent, in ns; 0 if none waits. */
 static int64_t sent_at[SOCKETS][IDS];
+/* Of the first query that counts, in ns as sent_at. */
+static int64_t counted_from = INT64_MAX;
+static long uncounted;
 static uint32_t *latencies_ns;
-static long sent, answered, failed, late;
+static long sent, led_in, answered, failed, late;
 
 static int64_t now_ns(clockid_t clock) {
   struct timespec now;
@@ -97,6 +102,8 @@ static void send_batch(int which, int count) {
   struct mmsghdr messages[BATCH];
   memset(messages, 0, sizeof messages);
   int64_t now = now_ns(CLOCK_REALTIME);
+  if (sent == uncounted)
+    counted_from = now;
   for (int i = 0; i < count; i++) {
     uint16_t id = next_id[which]++;
     sent_at[which][id] = now;
@@ -129,6 +136,10 @@ static void receive(int which) {
     if (messages[i].msg_len < 12 || began == 0)
       continue;
     sent_at[which][id] = 0;
+    if (began < counted_from) {
+      led_in++;
+      continue;
+    }
     struct cmsghdr *control = CMSG_FIRSTHDR(&messages[i].msg_hdr);
     struct timespec stamp;
     if (control == NULL || control->cmsg_type != SCM_TIMESTAMPNS)
@@ -170,15 +181,16 @@ static void open_sockets(int port) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 5) {
-    fprintf(stderr, "usage: paced PORT FILE QUERIES RATE\n");
+  if (count != 6) {
+    fprintf(stderr, "usage: paced PORT FILE UNCOUNTED QUERIES RATE\n");
     return 2;
   }
-  long total = atol(arguments[3]);
-  double rate = atof(arguments[4]);
+  uncounted = atol(arguments[3]);
+  long counted = atol(arguments[4]), total = uncounted + counted;
+  double rate = atof(arguments[5]);
   read_file(arguments[2]);
   open_sockets(atoi(arguments[1]));
-  latencies_ns = calloc(total, sizeof *latencies_ns);
+  latencies_ns = calloc(counted, sizeof *latencies_ns);
   prctl(PR_SET_TIMERSLACK, 1);
 
   struct pollfd readable[SOCKETS];
@@ -189,15 +201,18 @@ int main(int count, char **arguments) {
     int64_t elapsed = now_ns(CLOCK_MONOTONIC) - began;
     double due_now = elapsed * (rate / SECOND_NS) + 1;
     long due = due_now > total ? total : (long)due_now;
+    if (sent < uncounted && due > uncounted)
+      due = uncounted; /* what counts begins with a batch of its own */
     if (due > sent) {
-      if (rate < SECOND_NS && elapsed - (int64_t)(sent * (SECOND_NS / rate)) > LATE_NS)
-        late += due - sent < BATCH ? due - sent : BATCH;
-      send_batch(turn % SOCKETS, due - sent < BATCH ? due - sent : BATCH);
+      int batch = due - sent < BATCH ? due - sent : BATCH;
+      if (sent >= uncounted && rate < SECOND_NS && elapsed - (int64_t)(sent * (SECOND_NS / rate)) > LATE_NS)
+        late += batch;
+      send_batch(turn % SOCKETS, batch);
     }
     if (sent == total) {
       if (finished == 0)
         finished = elapsed;
-      if (answered + failed == total || elapsed - finished > LOST_AFTER_NS)
+      if (led_in + answered + failed == total || elapsed - finished > LOST_AFTER_NS)
         break;
     }
     int64_t wait = sent == total ? SECOND_NS / 100 : (int64_t)(sent * (SECOND_NS / rate)) - (now_ns(CLOCK_MONOTONIC) - began);
@@ -210,7 +225,7 @@ int main(int count, char **arguments) {
   qsort(latencies_ns, answered + failed, sizeof *latencies_ns, ascending);
   printf("{\"sent\":%ld,\"answered\":%ld,\"failed\":%ld,\"lost\":%ld,\"late\":%ld,\"seconds\":%.3f,"
          "\"p50Us\":%.1f,\"p99Us\":%.1f,\"p999Us\":%.1f,\"worstUs\":%.1f}\n",
-         sent, answered, failed, sent - answered - failed, late, finished / 1e9, quantile_us(0.5), quantile_us(0.99),
+         counted, answered, failed, counted - answered - failed, late, finished / 1e9, quantile_us(0.5), quantile_us(0.99),
          quantile_us(0.999), quantile_us(1));
   return 0;
 }

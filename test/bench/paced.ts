@@ -2,6 +2,7 @@
 
 import { outputOf } from "../support/tied-children.ts";
 
+/** Of the queries that count. */
 export interface PacedReport {
   readonly sent: number;
   readonly answered: number;
@@ -10,6 +11,7 @@ export interface PacedReport {
   readonly lost: number;
   /** Sent over 1 ms after their time: the generator did not get its core. */
   readonly late: number;
+  /** How long queries were sent, those that lead in among them. */
   readonly seconds: number;
   readonly p50Us: number;
   readonly p99Us: number;
@@ -22,12 +24,15 @@ export interface PacedOptions {
   readonly core: number;
   readonly port: number;
   readonly file: string;
+  /** Asked before, at the same rate, and not counted. */
+  readonly leadIn?: number;
   readonly queries: number;
   /** A second; Infinity sends all at once. */
   readonly rate: number;
 }
 
-export async function runPaced({ program, core, port, file, queries, rate }: PacedOptions): Promise<PacedReport> {
-  const aSecond = rate === Infinity ? "1e12" : `${rate}`;
-  return JSON.parse(await outputOf(["taskset", "-c", `${core}`, program, `${port}`, file, `${queries}`, aSecond]));
+export async function runPaced(options: PacedOptions): Promise<PacedReport> {
+  const { program, core, port, file, leadIn = 0, queries, rate } = options;
+  const numbers = [leadIn, queries, rate === Infinity ? 1e12 : rate].map(String);
+  return JSON.parse(await outputOf(["taskset", "-c", `${core}`, program, `${port}`, file, ...numbers]));
 }

@@ -3,20 +3,26 @@
 import { residentMiBOf } from "./cpu-time.ts";
 import { type DnsperfOptions, runDnsperf } from "./dnsperf.ts";
 import { FEW, MANY } from "./names.ts";
-import type { Figures } from "./results.ts";
-import { type Column, eachAlone, kept, type Row, using } from "./rows.ts";
+import { type Column, inTurns, type Part, type Row, type Turns } from "./rows.ts";
 import { PEERS, type RunningServer, type ServerName, workersOf } from "./servers.ts";
 import { type Stage, WARM_SECONDS } from "./stage.ts";
+import { spreadOf } from "./statistics.ts";
 
 /** Queries a second that every server carries, for latencies that can be compared. */
 export const SAME_RATE = 20_000;
 /**
  * What is compared is a server that has run for a while. Where the load becomes another, as here, fdns compiles code anew
- * for some 15 seconds, a tenth of the core in the first five, and then next to nothing. The same for every server.
+ * for some 15 seconds, a tenth of the core in the first five, and then next to nothing; after the others' turns it is at
+ * its best again within a second or two. The same for every server.
  */
-const WARM_SAME_SECONDS = 15;
+const LEAD_IN_SECONDS = [15, 4];
+const HALF_LEAD_IN_SECONDS = 1;
 /** A slowest hundredth is 200 queries a second here, and one moment in which the host stands still is as many. */
-const SAME_TIMES = 4;
+const SAME_TIMES = 2;
+const SAME_WINDOWS = 2;
+const MOST_WINDOWS = 3;
+/** In the row that is about how one server compares with another, and has no latencies. */
+const HALF_CORE_WINDOWS = 5;
 /** A core's share in the row whose limit can only be the server. */
 export const QUOTA = 0.5;
 
@@ -49,64 +55,82 @@ const ZIPF_NAMES: Names = { file: ({ parts }) => parts.names.zipf(), once: false
 const NEW_NAMES: Names = { file: ({ parts }, load, seconds) => parts.names.new(load, seconds), once: true };
 const MIXED_NAMES: Names = { file: ({ parts }, load, seconds) => parts.names.mixed(load, seconds), once: true };
 
-type Load = Pick<DnsperfOptions, "clients">;
-
 /** Sockets are spread over workers by chance: many of them spread evenly. The same for every server. */
-const LOAD: Load = { clients: 16 };
+const LOAD: Pick<DnsperfOptions, "clients"> = { clients: 16 };
 
 /** With the load that is measured afterwards: another one is compiled for anew. */
-async function warm(stage: Stage, server: RunningServer, { file, once }: Names, load: Load = {}): Promise<void> {
+async function warm(stage: Stage, server: RunningServer, { file, once }: Names): Promise<void> {
   const seconds = WARM_SECONDS * workersOf(server.name);
-  await stage.most(server, { file: file(stage, "warm", seconds), once, seconds, ...load });
+  await stage.most(server, { file: file(stage, "warm", seconds), once, seconds, ...LOAD });
 }
 
-async function loaded(stage: Stage, server: RunningServer, names: Names): Promise<Figures> {
-  const { seconds, pacedSeconds } = stage.parts;
-  const { file, once } = names;
-  await warm(stage, server, names, LOAD);
-  const most = await stage.most(server, { file: file(stage, "most", seconds), once, ...LOAD });
-  const memory = { residentMiB: residentMiBOf(server.pid) };
-  if (pacedSeconds === 0) return { ...most, ...memory };
-  const rate = Math.max(1000, Math.round(most.queriesPerSecond / 2));
-  const half = await paced(stage, server, names, { load: "half", rate, warmSeconds: 1, seconds: pacedSeconds });
-  const same = await paced(stage, server, names, {
-    ...{ load: "same", rate: SAME_RATE, warmSeconds: WARM_SAME_SECONDS, seconds: SAME_TIMES * pacedSeconds },
-  });
-  return {
-    ...most,
-    ...memory,
-    halfP50Us: half.p50Us,
-    halfP99Us: half.p99Us,
-    halfP999Us: half.p999Us,
-    sameP50Us: same.p50Us,
-    sameP99Us: same.p99Us,
-    sameP999Us: same.p999Us,
-    sameFailedPercent: (100 * (same.lost + same.failed)) / same.sent,
-    sameCpuUs: (same.userUs + same.systemUs) / same.sent,
-  };
+async function most(stage: Stage, server: RunningServer, names: Names, window: number) {
+  const file = names.file(stage, `most${window}`, stage.parts.seconds);
+  const before = await stage.parts.upstream.counters();
+  const figures = await stage.most(server, { file, once: names.once, ...LOAD });
+  const handshakesPerMillion = await stage.handshakesSince(before);
+  return { ...figures, residentMiB: residentMiBOf(server.pid), handshakesPerMillion };
 }
 
+/** So many queries a second, and before any is counted for so long. */
 interface Pace {
   readonly load: string;
   readonly rate: number;
-  /** So long queries come at that rate before any is counted, and then so long. */
-  readonly warmSeconds: number;
+  readonly leadInSeconds: number;
   readonly seconds: number;
 }
 
-async function paced(stage: Stage, server: RunningServer, { file }: Names, pace: Pace) {
-  const { load, rate, warmSeconds, seconds } = pace;
-  await stage.paced(server, file(stage, `${load}-warm`, warmSeconds), rate * warmSeconds, rate);
-  return stage.paced(server, file(stage, load, seconds), rate * seconds, rate);
+function paced(stage: Stage, server: RunningServer, names: Names, pace: Pace) {
+  const { load, rate, leadInSeconds, seconds } = pace;
+  const file = names.file(stage, load, leadInSeconds + seconds);
+  return stage.paced(server, { file, leadIn: rate * leadInSeconds, queries: rate * seconds, rate });
 }
 
-function loadedRow(names: Names): Row["round"] {
-  return eachAlone(async (stage, name) => {
-    const before = await stage.parts.upstream.counters();
-    return using(stage.start(name), async (server) => {
-      const figures = await loaded(stage, server, names);
-      return { ...figures, handshakesPerMillion: await stage.handshakesSince(before) };
-    });
+/** As much as each answers, half of that, and the same for all. */
+function partsOf(names: Names, { pacedSeconds }: Stage["parts"]): Part[] {
+  const rates = new Map<RunningServer, number[]>();
+  const loads: Part[] = [
+    {
+      windows: MOST_WINDOWS,
+      async measure(stage, server, window) {
+        const figures = await most(stage, server, names, window);
+        rates.set(server, [...(rates.get(server) ?? []), figures.queriesPerSecond]);
+        return figures;
+      },
+    },
+    {
+      windows: 1,
+      async measure(stage, server) {
+        const rate = Math.max(1000, Math.round(spreadOf(rates.get(server)!)!.median / 2));
+        const pace = { load: "half", rate, leadInSeconds: HALF_LEAD_IN_SECONDS, seconds: pacedSeconds };
+        const half = await paced(stage, server, names, pace);
+        return { halfP50Us: half.p50Us, halfP99Us: half.p99Us, halfP999Us: half.p999Us };
+      },
+    },
+    {
+      windows: SAME_WINDOWS,
+      async measure(stage, server, window) {
+        const leadInSeconds = LEAD_IN_SECONDS[window]!;
+        const pace = { load: `same${window}`, rate: SAME_RATE, leadInSeconds, seconds: SAME_TIMES * pacedSeconds };
+        const same = await paced(stage, server, names, pace);
+        return {
+          sameP50Us: same.p50Us,
+          sameP99Us: same.p99Us,
+          sameP999Us: same.p999Us,
+          sameFailedPercent: (100 * (same.lost + same.failed)) / same.sent,
+        };
+      },
+    },
+  ];
+  return pacedSeconds === 0 ? loads.slice(0, 1) : loads;
+}
+
+function loadedRow(names: Names, more: Partial<Turns> = {}) {
+  return inTurns({
+    start: (stage, name) => stage.start(name),
+    prepare: (stage, server) => warm(stage, server, names),
+    parts: (stage) => partsOf(names, stage.parts),
+    ...more,
   });
 }
 
@@ -134,12 +158,18 @@ export const LOAD_ROWS: readonly Row[] = [
     servers: [...CACHING, "echo"],
     columns: RATE_COLUMNS,
     plotted: ["queriesPerSecond", "cpuUs"],
-    round: eachAlone((stage, name) => {
-      if (!stage.parts.quota) throw new Error("no cgroup could be made for the quota; it takes root");
-      return using(stage.start(name, { within: stage.parts.quota.within }), async (server) => {
-        await warm(stage, server, FEW_NAMES);
-        return stage.most(server, { file: FEW_NAMES.file(stage, "most", 0) });
-      });
+    ...inTurns({
+      async start(stage, name) {
+        if (!stage.parts.quota) throw new Error("no cgroup could be made for the quota; it takes root");
+        return stage.start(name, { within: stage.parts.quota.within });
+      },
+      prepare: (stage, server) => stage.most(server, { file: stage.parts.names.few(), seconds: WARM_SECONDS }),
+      parts: () => [
+        {
+          windows: HALF_CORE_WINDOWS,
+          measure: (stage, server) => stage.most(server, { file: stage.parts.names.few() }),
+        },
+      ],
     }),
   },
   {
@@ -148,7 +178,7 @@ export const LOAD_ROWS: readonly Row[] = [
     servers: [...CACHING, "fdns-deno", "fdns-2-workers", "echo", "echo-2-threads"],
     columns: [...RATE_COLUMNS, MEMORY_COLUMN, ...LATENCY_COLUMNS],
     plotted: ["queriesPerSecond", "cpuUs"],
-    round: loadedRow(FEW_NAMES),
+    ...loadedRow(FEW_NAMES),
   },
   {
     id: "cached-million",
@@ -156,7 +186,13 @@ export const LOAD_ROWS: readonly Row[] = [
     servers: CACHING,
     columns: [...RATE_COLUMNS, MEMORY_COLUMN, ...LATENCY_COLUMNS],
     plotted: ["queriesPerSecond", "cpuUs", "residentMiB"],
-    ...kept(fill, (stage, server) => loaded(stage, server, ZIPF_NAMES)),
+    ...loadedRow(ZIPF_NAMES, {
+      async prepare(stage, server) {
+        await fill(stage, server);
+        await warm(stage, server, ZIPF_NAMES);
+      },
+      keep: true,
+    }),
   },
   {
     id: "uncached",
@@ -169,7 +205,7 @@ export const LOAD_ROWS: readonly Row[] = [
       { metric: "handshakesPerMillion", heading: "TLS handshakes a million", digits: 0 },
     ],
     plotted: ["queriesPerSecond", "cpuUs"],
-    round: loadedRow(NEW_NAMES),
+    ...loadedRow(NEW_NAMES),
   },
   {
     id: "mixed",
@@ -177,6 +213,6 @@ export const LOAD_ROWS: readonly Row[] = [
     servers: CACHING,
     columns: [...RATE_COLUMNS, MEMORY_COLUMN, ...LATENCY_COLUMNS],
     plotted: ["queriesPerSecond", "sameP99Us"],
-    round: loadedRow(MIXED_NAMES),
+    ...loadedRow(MIXED_NAMES),
   },
 ];

@@ -49,7 +49,7 @@ export const OTHER_ROWS: readonly Row[] = [
         let worstUs = 0;
         for (let i = 0; i < BURSTS; i++) {
           const file = stage.parts.names.new(`burst${i}`, BURST_QUERIES / 300_000);
-          const report = await stage.paced(server, file, BURST_QUERIES, Infinity);
+          const report = await stage.paced(server, { file, queries: BURST_QUERIES, rate: Infinity });
           answered += report.answered;
           worstUs = Math.max(worstUs, report.worstUs);
         }
@@ -69,7 +69,7 @@ export const OTHER_ROWS: readonly Row[] = [
         const file = stage.parts.names.few();
         await stage.most(server, { file, seconds: WARM_SECONDS, outstanding: 100 });
         await Bun.sleep(500);
-        const report = await stage.paced(server, file, TRICKLE_RATE * TRICKLE_SECONDS, TRICKLE_RATE);
+        const report = await stage.paced(server, { file, queries: TRICKLE_RATE * TRICKLE_SECONDS, rate: TRICKLE_RATE });
         return {
           sharePercent: (report.userUs + report.systemUs) / report.seconds / 1e4,
           sameP50Us: report.p50Us,
@@ -153,9 +153,10 @@ export const OTHER_ROWS: readonly Row[] = [
     round: eachAlone((stage, name) =>
       using(stage.start(name, { env: { BUN_JSC_logGC: "1" } }), async (server) => {
         const { names } = stage.parts;
-        await stage.paced(server, names.mixed("warm", 1), SAME_RATE, SAME_RATE);
+        await stage.paced(server, { file: names.mixed("warm", 1), queries: SAME_RATE, rate: SAME_RATE });
         const warmTrace = server.log().length;
-        await stage.paced(server, names.mixed("most", GC_SECONDS), SAME_RATE * GC_SECONDS, SAME_RATE);
+        const queries = SAME_RATE * GC_SECONDS;
+        await stage.paced(server, { file: names.mixed("most", GC_SECONDS), queries, rate: SAME_RATE });
         return { gcPauseMs: longestPauseMs(server.log().slice(warmTrace)) };
       }),
     ),

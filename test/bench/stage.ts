@@ -4,7 +4,7 @@ import { busyPercent, type CpuTime, coreTime, cpuTimeOf } from "./cpu-time.ts";
 import { type DnsperfOptions, runDnsperf } from "./dnsperf.ts";
 import type { Cores } from "./machine.ts";
 import type { NameFiles } from "./names.ts";
-import { type PacedReport, runPaced } from "./paced.ts";
+import { type PacedOptions, type PacedReport, runPaced } from "./paced.ts";
 import type { Programs } from "./programs.ts";
 import type { Quota } from "./quota.ts";
 import type { Figures } from "./results.ts";
@@ -74,9 +74,12 @@ export class Stage {
   }
 
   /** Queries at an even rate, and the server's CPU meanwhile. Infinity: all at once. */
-  async paced(server: RunningServer, file: string, queries: number, rate: number): Promise<PacedReport & CpuTime> {
+  async paced(
+    server: RunningServer,
+    load: Pick<PacedOptions, "file" | "leadIn" | "queries" | "rate">,
+  ): Promise<PacedReport & CpuTime> {
     const { cores, programs } = this.parts;
-    const options = { program: programs.paced, core: cores.load, port: server.port, file, queries, rate };
+    const options = { program: programs.paced, core: cores.load, port: server.port, ...load };
     const { cost, result } = await costing(server, () => runPaced(options));
     return { ...result, ...cost };
   }
