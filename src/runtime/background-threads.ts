@@ -32,6 +32,11 @@ const BACKGROUND_SLICE_NS = 200_000n;
 const THIS_THREAD = 0;
 /** SCHED_FLAG_KEEP_POLICY: where an operator chose SCHED_FIFO, the call fails, and it stays. */
 const KEEP_POLICY = 0x08n;
+/**
+ * SCHED_FLAG_RESET_ON_FORK: threads that begin later, as the compiler's do until they are looked at, get the kernel's own
+ * slice and not the short one of the thread that began them. It would take a priority above the usual from them, too.
+ */
+const RESET_ON_FORK = 0x01n;
 
 /** struct sched_attr, as first defined (sched_setattr(2)): 48 octets. Without flags the policy becomes SCHED_OTHER. */
 function schedulingAttributes(nice: number, sliceNs: bigint, flags: bigint): Uint8Array {
@@ -52,7 +57,9 @@ export function easeBackgroundThreads(
   let isOver = false;
   const begin = (setScheduling: SetScheduling) => {
     if (isOver) return;
-    setScheduling(THIS_THREAD, schedulingAttributes(getPriority(), ANSWERING_SLICE_NS, KEEP_POLICY));
+    const nice = getPriority();
+    const flags = nice < 0 ? KEEP_POLICY : KEEP_POLICY | RESET_ON_FORK;
+    setScheduling(THIS_THREAD, schedulingAttributes(nice, ANSWERING_SLICE_NS, flags));
     const look = lookAtThreads(setScheduling);
     look();
     endLooks = clock.eachSecond(look);

@@ -15,14 +15,14 @@ export const SAME_RATE = 20_000;
  * for some 15 seconds, a tenth of the core in the first five, and then next to nothing; after the others' turns it is at
  * its best again within a second or two. The same for every server.
  */
-const LEAD_IN_SECONDS = [15, 4];
+const LEAD_IN_SECONDS = [12, 3];
 const HALF_LEAD_IN_SECONDS = 1;
 /** A slowest hundredth is 200 queries a second here, and one moment in which the host stands still is as many. */
 const SAME_TIMES = 2;
 const SAME_WINDOWS = 2;
-const MOST_WINDOWS = 3;
+const MOST_WINDOWS = 2;
 /** In the row that is about how one server compares with another, and has no latencies. */
-const HALF_CORE_WINDOWS = 5;
+const HALF_CORE_WINDOWS = 4;
 /** A core's share in the row whose limit can only be the server. */
 export const QUOTA = 0.5;
 
