@@ -41,7 +41,12 @@ test("the compiler's threads give way to this one, the collector's do not", asyn
   expect(readdirSync("/proc/self/task").length).toBeGreaterThan(calls.length);
   // 0 is the thread that calls, 8 is SCHED_FLAG_KEEP_POLICY, 1 SCHED_FLAG_RESET_ON_FORK.
   expect(own?.thread).toBe(0);
-  expect(told(own!.attributes)).toEqual({ policy: 0, flags: getPriority() < 0 ? 8n : 9n, nice: getPriority(), sliceNs: 100_000n });
+  expect(told(own!.attributes)).toEqual({
+    policy: 0,
+    flags: getPriority() < 0 ? 8n : 9n,
+    nice: getPriority(),
+    sliceNs: 100_000n,
+  });
   for (const { attributes } of background) {
     const nice = Math.min(19, getPriority() + 10);
     expect(told(attributes)).toEqual({ policy: 0, flags: 0n, nice, sliceNs: 200_000n });
