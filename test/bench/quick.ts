@@ -5,7 +5,7 @@ import type { Row } from "./rows.ts";
 import { LOAD_ROWS } from "./rows-load.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
 
-export const QUICK_ROUNDS = 7;
+export const QUICK_ROUNDS = 3;
 export const QUICK_SECONDS = 2;
 
 const ROW_SERVERS = { "half-core": ["fdns", "echo"], uncached: ["fdns"] } as const;
