@@ -18,7 +18,6 @@ export type Metric =
   | "sameP99Us"
   | "sameP999Us"
   | "sameFailedPercent"
-  | "sameCpuUs"
   | "answeredPercent"
   | "worstUs"
   | "sharePercent"
