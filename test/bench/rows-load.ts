@@ -12,14 +12,13 @@ import { spreadOf } from "./statistics.ts";
 export const SAME_RATE = 20_000;
 /**
  * What is compared is a server that has run for a while. Where the load becomes another, as here, fdns compiles code anew
- * for some 15 seconds, a tenth of the core in the first five, and then next to nothing; after the others' turns it is at
- * its best again within a second or two. The same for every server.
+ * for some 15 seconds, a tenth of the core in the first five, and then next to nothing. For each window one lead-in; the
+ * later ones keep the start of the load, the server's and the generator's, out of the figures. The same for every server.
  */
 const LEAD_IN_SECONDS = [12, 3];
 const HALF_LEAD_IN_SECONDS = 1;
 /** A slowest hundredth is 200 queries a second here, and one moment in which the host stands still is as many. */
 const SAME_TIMES = 2;
-const SAME_WINDOWS = 2;
 const MOST_WINDOWS = 2;
 /** In the row that is about how one server compares with another, and has no latencies. */
 const HALF_CORE_WINDOWS = 4;
@@ -108,7 +107,7 @@ function partsOf(names: Names, { pacedSeconds }: Stage["parts"]): Part[] {
       },
     },
     {
-      windows: SAME_WINDOWS,
+      windows: LEAD_IN_SECONDS.length,
       async measure(stage, server, window) {
         const leadInSeconds = LEAD_IN_SECONDS[window]!;
         const pace = { load: `same${window}`, rate: SAME_RATE, leadInSeconds, seconds: SAME_TIMES * pacedSeconds };
