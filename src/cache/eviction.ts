@@ -18,6 +18,8 @@ import { type CacheMemory, TALLY, UNIT_OCTETS } from "./memory.ts";
 import { MAIN, PROBATION, Ring } from "./ring.ts";
 import type { Slots } from "./slots.ts";
 
+/** Entries at the probation ring's tail whose places elsewhere are read together, so that their waits for memory overlap. */
+const AHEAD = 16;
 const MAX_MOVES = 32;
 /** Entries one store gives up at most because the index is full, those replaced already included. */
 const MAX_DROPS = 64;
@@ -33,6 +35,10 @@ export class Eviction {
   readonly #mainUnits: number;
   #movesLeft = 0;
   #nowDs = 0;
+  /** Entries at the probation ring's tail whose places were read already. */
+  #ahead = 0;
+  /** What is read and not used would not be read at all by compiled code. */
+  #read = 0;
 
   constructor(memory: CacheMemory, slots: Slots, ghosts: Ghosts) {
     this.#memory = memory;
@@ -97,6 +103,7 @@ export class Eviction {
       ring.restart();
       return;
     }
+    if (ring === this.#probation && this.#ahead-- === 0) this.#lookAhead(ref);
     const unit = ring.unitOf(ref);
     const own = unitsAt(this.#memory, unit);
     const slot = this.#slots.slotOf(hashAt(this.#memory, unit), ref);
@@ -104,6 +111,21 @@ export class Eviction {
     else if (this.#movesLeft === 0 || !this.#deserves(ring, slot, unit, own + units)) this.#drop(ring, ref, slot, own);
     else if (ring === this.#probation) this.#promote(ref, own);
     else this.#reinsert(ref, slot, own);
+  }
+
+  /** Reads where the index and the ghosts have the next entries of the probation ring, from `ref` on. */
+  #lookAhead(ref: number): void {
+    const ring = this.#probation;
+    const { head } = ring;
+    let at = ref;
+    let count = 0;
+    for (; count < AHEAD && at !== head && !ring.endsLap(at); count++) {
+      const unit = ring.unitOf(at);
+      const hash = hashAt(this.#memory, unit);
+      this.#read ^= this.#slots.wordAt(hash) ^ this.#ghosts.wordAt(hash);
+      at = (at + unitsAt(this.#memory, unit) * 2) | 0;
+    }
+    this.#ahead = Math.max(0, count - 1);
   }
 
   /** Whether the entry at the tail of `ring` is to be kept; with what is to be stored it makes `units`. */

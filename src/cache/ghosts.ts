@@ -16,13 +16,19 @@ export class Ghosts {
   constructor(memory: CacheMemory) {
     this.#words = memory.words;
     this.#firstWord = memory.ghostsWord;
-    this.#count = memory.slotMask + 1;
+    this.#count = memory.ghosts;
   }
 
   add(hash: number): void {
+    const words = this.#words;
     const group = this.#groupOf(hash);
-    this.#words.copyWithin(group + 1, group, group + GROUP - 1);
-    this.#words[group] = hash;
+    for (let at = group + GROUP - 1; at > group; at--) words[at] = words[at - 1]!;
+    words[group] = hash;
+  }
+
+  /** A word of where the hash would be: reading it fetches the rest. */
+  wordAt(hash: number): number {
+    return this.#words[this.#groupOf(hash)]!;
   }
 
   /** Whether the hash is there; it is no longer then. */

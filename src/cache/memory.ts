@@ -38,11 +38,13 @@ export const TALLY = { ENTRIES: 24, DENIALS: 25, USED: 26, STORES: 28, EVICTIONS
 
 const CONTROL_OCTETS = 256;
 /**
- * A slot for so many octets, or up to twice as many slots, as their number is a power of two. An answer of 100 octets
- * takes 136 and the index may be 85 % full, so it is the rings that are full first.
+ * A slot for so many octets, or up to twice as many, as the number of slots is a power of two. An answer of 100 octets
+ * takes 136, so two slots of five are full in a cache of 32 MiB or another power of two, and at most 85 % in any. There
+ * a look-up of what is not in the cache tries 22 slots instead of 2, and each answer that is stored makes four.
  */
-const OCTETS_A_SLOT = 128;
-const SLOT_OCTETS = 8 + 4;
+const OCTETS_A_SLOT = 64;
+/** Of a slot, and its part of the ghosts: there are half as many, which is still one for each entry. */
+const SLOT_OCTETS = 8 + 2;
 const PROBATION_SHARE = 0.1;
 
 /**
@@ -64,6 +66,8 @@ export class CacheMemory {
   readonly slotMask: number;
   readonly slotsWord: number;
   readonly ghostsWord: number;
+  /** A power of two. */
+  readonly ghosts: number;
   readonly probationUnit: number;
   readonly mainUnit: number;
   /** The last unit is never used, so that a position behind the last entry is still a unit's number. */
@@ -77,10 +81,11 @@ export class CacheMemory {
     this.shorts = new Uint16Array(memory, 0, length / 2);
     this.words = new Int32Array(memory, 0, length / 4);
     this.tallies = new Float64Array(memory, 0, length / 8);
-    const slots = 2 ** Math.ceil(Math.log2(length / OCTETS_A_SLOT));
+    const slots = 2 ** Math.floor(Math.log2(length / OCTETS_A_SLOT));
     this.slotMask = slots - 1;
     this.slotsWord = CONTROL_OCTETS / 4;
     this.ghostsWord = this.slotsWord + slots * 2;
+    this.ghosts = slots / 2;
     this.probationUnit = Math.ceil((CONTROL_OCTETS + slots * SLOT_OCTETS) / UNIT_OCTETS);
     this.endUnit = length / UNIT_OCTETS - 1;
     this.mainUnit = this.probationUnit + Math.ceil((this.endUnit - this.probationUnit) * PROBATION_SHARE);

@@ -78,11 +78,21 @@ export class Ring {
     return (((ref >>> this.#lapBit) + 1) << this.#lapBit) | (this.firstUnit << 1) | this.number;
   }
 
-  // What follows is for who holds the lock.
+  // What follows is for who holds the lock: nobody else moves head and tail, so a plain load is as good as an atomic one,
+  // which is a call in code that JavaScriptCore compiled (12 ns).
+
+  get #ownHead(): number {
+    return this.#words[this.#headWord]!;
+  }
+
+  get #ownTail(): number {
+    return this.#words[this.#headWord + 1]!;
+  }
 
   /** Whether so many units can be written without moving the tail. */
   hasRoom(units: number): boolean {
-    const { head, tail } = this;
+    const head = this.#ownHead;
+    const tail = this.#ownTail;
     const headUnit = this.unitOf(head);
     const tailUnit = this.unitOf(tail);
     if (head >>> this.#lapBit !== tail >>> this.#lapBit) return headUnit + units <= tailUnit;
@@ -91,7 +101,7 @@ export class Ring {
 
   /** Where the next entry of so many units goes; there is room for it. Nobody reads it before advance(). */
   claim(units: number): number {
-    const { head } = this;
+    const head = this.#ownHead;
     const unit = this.unitOf(head);
     if (unit + units <= this.endUnit) return head;
     if (unit < this.endUnit) this.#words[unit * 2] = GAP;
@@ -105,11 +115,12 @@ export class Ring {
 
   /** The entry at the tail; 0 if the ring is empty. */
   oldest(): number {
-    const { head, tail } = this;
+    const head = this.#ownHead;
+    const tail = this.#ownTail;
     if (tail === head) return 0;
     if (!this.endsLap(tail)) return tail;
     this.#moveTail(this.nextLap(tail));
-    return this.tail;
+    return this.#ownTail;
   }
 
   /** Gives up the entry at the tail, which is `ref`. */
@@ -119,12 +130,12 @@ export class Ring {
 
   /** Gives up everything. */
   clear(): void {
-    this.#moveTail(this.head);
+    this.#moveTail(this.#ownHead);
   }
 
   /** Begins a new lap of an empty ring, where an entry has room that has none behind the last one. */
   restart(): void {
-    const first = this.nextLap(this.head);
+    const first = this.nextLap(this.#ownHead);
     this.#moveTail(first);
     Atomics.store(this.#words, this.#headWord, first);
   }

@@ -76,6 +76,11 @@ export class Slots {
     return this.#words[this.#firstWord + slot * 2 + 1]!;
   }
 
+  /** A word of where an entry with this hash would be: reading it fetches the rest. */
+  wordAt(hash: number): number {
+    return this.#words[this.#firstWord + (hash & this.#mask) * 2]!;
+  }
+
   /** The entry is in another place now. */
   setRef(slot: number, ref: number): void {
     this.#words[this.#firstWord + slot * 2 + 1] = ref;

@@ -144,6 +144,8 @@ export class CacheStore {
     }
     try {
       const question = start + HEADER_OCTETS;
+      // Both waits for memory at once. What is read and not used would not be read at all by compiled code.
+      this.#own[0] = this.#slots.wordAt(hash) ^ this.#ghosts.wordAt(hash);
       const before = this.#search(octets, question, layout.questionOctets, flags, hash | 0);
       const ring = this.#eviction.ring(this.#ringFor(before, hash | 0, units));
       const ref = this.#eviction.place(ring, units, storedDs);
@@ -152,7 +154,8 @@ export class CacheStore {
       ring.advance(ref, units);
       this.#tallies[TALLY.USED + ring.number]! += units;
       // Making room may have given up, or moved, what is replaced.
-      this.#enter(this.#search(octets, question, layout.questionOctets, flags, hash | 0), hash | 0, flags, ref);
+      const slot = before < 0 ? -1 : this.#search(octets, question, layout.questionOctets, flags, hash | 0);
+      this.#enter(slot, hash | 0, flags, ref);
     } finally {
       this.#lock.release();
     }

@@ -42,7 +42,7 @@ describe("an answer in the store", () => {
     approach(hashOf(1), 0, 2 ** 32 - 1);
     expect(find(store, questionOf(1))).toBe(false);
     // Until the ring has gone round, with what was overwritten approached too.
-    for (let key = 0; key < 500; key++) {
+    for (let key = 0; key < 1000; key++) {
       put(store, answerOf(key, 1));
       approach(hashOf(key), hashOf(key >> 1), hashOf(key + 1));
       expect(find(store, questionOf(key))).toBe(true);
