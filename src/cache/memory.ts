@@ -43,7 +43,7 @@ const CONTROL_OCTETS = 256;
  * a look-up of what is not in the cache tries 22 slots instead of 2, and each answer that is stored makes four.
  */
 const OCTETS_A_SLOT = 64;
-/** Of a slot, and its part of the ghosts: there are half as many, which is still one for each entry. */
+/** Of a slot, and its part of the ghosts: half as many are one for each entry, but in a cache nearly twice a power of two. */
 const SLOT_OCTETS = 8 + 2;
 const PROBATION_SHARE = 0.1;
 

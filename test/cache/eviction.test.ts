@@ -120,7 +120,7 @@ describe("what gives way", () => {
   });
 
   test("entries of the index's places, where small answers would fill it before the rings", () => {
-    // 16,384 slots for twice as many such answers, nearly as few as there can be.
+    // 16,384 slots, and room in the rings for twice as many such answers.
     const store = storeOf(2 ** 21 - 8);
     for (let key = 0; key < 20_000; key++) expect(put(store, answerOf(key, 0, { records: 0, ttls: 0 }))).toBe(true);
     expect(store.counters.entries).toBeLessThanOrEqual(16_384 * 0.85);
