@@ -25,7 +25,8 @@ export class StaleWatch {
 
   /** It is over. */
   remove(resolution: Resolution): void {
-    this.#began.delete(resolution);
+    // Nearly always empty, and asking it with an object is a call into the runtime.
+    if (this.#began.size > 0) this.#began.delete(resolution);
   }
 
   #schedule(ms: number): void {

@@ -2,6 +2,7 @@
 
 import { Query } from "../wire/query.ts";
 import type { ResponseLayout } from "../wire/response.ts";
+import { TriedServers } from "./tried-servers.ts";
 
 /** Stable codes of what goes wrong with an upstream; log lines and Extended DNS Errors follow from them. */
 export type UpstreamErrorCode =
@@ -52,8 +53,7 @@ export abstract class Exchange {
   sentMs = 0;
   /** How long the server took to answer it, from the writing, in milliseconds. */
   tookMs = 0;
-  /** Servers of the set that were tried, in no order. */
-  readonly triedServers: unknown[] = [];
+  readonly triedServers = new TriedServers();
   /** The server that has it now, or had it last. */
   server: unknown = undefined;
   /** The same question on its way to a second server, because the first is late. */
@@ -73,7 +73,7 @@ export abstract class Exchange {
     this.deadlineMs = deadlineMs;
     this.attemptEndsMs = deadlineMs;
     this.sentMs = 0;
-    this.triedServers.length = 0;
+    this.triedServers.clear();
     this.resends = 0;
     this.secondOpinion = false;
     this.heldUntilMs = 0;

@@ -145,8 +145,7 @@ export class UpstreamSet implements ServerOwner {
     first.resends++;
     // Still on its way, unless that server's answers are held up as well.
     if (carrier !== undefined || (hedge !== undefined && (hedge.server as DotServer).stalledForMs(nowMs) === 0)) {
-      const at = first.triedServers.indexOf(server);
-      if (at >= 0) first.triedServers.splice(at, 1);
+      first.triedServers.remove(server);
       return;
     }
     first.server = server;
@@ -174,14 +173,14 @@ export class UpstreamSet implements ServerOwner {
   #hold(exchange: Exchange, nowMs: number): boolean {
     if (exchange.heldUntilMs === 0) exchange.heldUntilMs = Math.min(exchange.deadlineMs, nowMs + HOLD_MS);
     if (nowMs >= exchange.heldUntilMs) return false;
-    exchange.triedServers.length = 0;
+    exchange.triedServers.clear();
     exchange.attemptEndsMs = Math.min(exchange.heldUntilMs, nowMs + HOLD_RETRY_MS);
     return true;
   }
 
   /** Notes that `exchange` goes to `server`, on behalf of `first`, and how long it may take. */
   #begin(exchange: Exchange, first: Exchange, server: DotServer, nowMs: number): void {
-    first.triedServers.push(server);
+    first.triedServers.add(server);
     exchange.server = server;
     first.attemptEndsMs = Math.min(first.deadlineMs, nowMs + this.#attemptMs(server));
   }
@@ -207,7 +206,7 @@ export class UpstreamSet implements ServerOwner {
   /** No new list for a query that goes its usual way: nothing tried, everyone healthy. */
   #untried(exchange: Exchange): readonly DotServer[] {
     const tried = exchange.triedServers;
-    return tried.length === 0 ? this.servers : this.servers.filter((one) => !tried.includes(one));
+    return tried.isEmpty ? this.servers : this.servers.filter((one) => !tried.has(one));
   }
 
   #healthyUntried(exchange: Exchange): readonly DotServer[] {
