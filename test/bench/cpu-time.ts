@@ -68,6 +68,12 @@ export function residentMiBOf(pid: number): number {
   return kib / 1024;
 }
 
+/** Memory that is a process' own, without the pages of its file: what another process would not share (proc(5)). */
+export function ownMiBOf(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
+  return Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) / 1024;
+}
+
 export interface CoreTime {
   readonly busyTicks: number;
   readonly allTicks: number;

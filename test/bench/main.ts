@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from "node:path";
 import { killTiedChildren } from "../support/tied-children.ts";
 import { deno, runToEnd, temporaryFolder } from "../support/toolchain.ts";
+import { againstTable, DUELS, fight, type Verdict } from "./against.ts";
 import { runBench } from "./bench.ts";
 import { chooseCores, describeMachine, type Machine } from "./machine.ts";
 import { NameFiles } from "./names.ts";
@@ -108,6 +109,8 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 // A build in the meantime must not change what is measured.
 const fdns = join(folder, "fdns");
 attempt(() => copyFileSync(options.executable, fdns));
+const other = options.against === undefined ? undefined : join(folder, "fdns-before");
+if (other !== undefined) attempt(() => copyFileSync(options.against!, other));
 
 const machine = await describeMachine();
 const help = (await runToEnd([fdns, "serve", "--help"])).stdout;
@@ -120,19 +123,28 @@ process.on("exit", () => {
   quota?.remove();
 });
 const { seconds, pacedSeconds } = options;
-const stage = new Stage({
+const parts = {
   ...{ cores, programs, upstream, names: new NameFiles(folder), fdns, help, seconds, pacedSeconds, say },
   ...(quota ? { quota } : {}),
-});
+};
+const stage = new Stage(parts);
 say(`load on core ${cores.load}, server on ${cores.server}, upstream on ${cores.upstream}`);
-const samples = await runBench(stage, {
-  rows: options.rows,
-  servers: available(options.servers, help),
-  rounds: options.rounds,
-  interleaved: options.quick,
-  onSample: (sample) => say(progressLine(sample)),
-});
+if (other !== undefined) {
+  const verdicts: Verdict[] = [];
+  const sides = { before: new Stage({ ...parts, fdns: other }), now: stage };
+  for (const duel of DUELS) verdicts.push(await fight(duel, sides, say));
+  console.log(againstTable(verdicts));
+  if (verdicts.some(({ result }) => result === "MISSED")) process.exitCode = 1;
+} else {
+  const samples = await runBench(stage, {
+    rows: options.rows,
+    servers: available(options.servers, help),
+    rounds: options.rounds,
+    interleaved: options.quick,
+    onSample: (sample) => say(progressLine(sample)),
+  });
+  if (!options.quick) report(options, machine, samples);
+  else if (reportQuick(options, machine, samples)) process.exitCode = 1;
+}
 await upstream.stop();
-if (!options.quick) report(options, machine, samples);
-else if (reportQuick(options, machine, samples)) process.exitCode = 1;
 say("done");

@@ -23,6 +23,8 @@ export interface Options {
   readonly pacedSeconds: number;
   readonly out: string;
   readonly executable: string;
+  /** Another one to compare it with, and nothing else. */
+  readonly against: string | undefined;
 }
 
 const ROUNDS = 3;
@@ -37,6 +39,7 @@ const FLAGS = {
   seconds: { type: "string" },
   out: { type: "string", default: join(projectRoot, "dist/bench") },
   executable: { type: "string", default: executable },
+  against: { type: "string" },
 } as const;
 
 function flagsOf(args: readonly string[]) {
@@ -69,6 +72,7 @@ export function readOptions(args: readonly string[]): Options {
     pacedSeconds: quick ? 0 : Math.max(1, Math.round((seconds * 2) / 3)),
     out: values.out,
     executable: values.executable,
+    against: values.against,
   };
 }
 

@@ -3,6 +3,7 @@
 import { residentMiBOf } from "./cpu-time.ts";
 import { type DnsperfOptions, runDnsperf } from "./dnsperf.ts";
 import { FEW, MANY } from "./names.ts";
+import type { Figures } from "./results.ts";
 import { type Column, inTurns, type Part, type Row, type Turns } from "./rows.ts";
 import { PEERS, type RunningServer, type ServerName, workersOf } from "./servers.ts";
 import { type Stage, WARM_SECONDS } from "./stage.ts";
@@ -69,6 +70,30 @@ async function most(stage: Stage, server: RunningServer, names: Names, window: n
   const figures = await stage.most(server, { file, once: names.once, ...LOAD });
   const handshakesPerMillion = await stage.handshakesSince(before);
   return { ...figures, residentMiB: residentMiBOf(server.pid), handshakesPerMillion };
+}
+
+/** A load with what a server needs before it is measured. */
+export interface WarmedLoad {
+  warm(stage: Stage, server: RunningServer): Promise<unknown>;
+  /** As many queries as the server answers; each window has names of its own where they are to be new. */
+  most(stage: Stage, server: RunningServer, window: number): Promise<Figures & { cpuUs: number }>;
+}
+
+/** Of a server that is held to a part of a core. */
+export const CACHED_LOAD: WarmedLoad = {
+  warm: (stage, server) => stage.most(server, { file: stage.parts.names.few(), seconds: WARM_SECONDS }),
+  most: (stage, server) => stage.most(server, { file: stage.parts.names.few() }),
+};
+
+export const FORWARDED_LOAD: WarmedLoad = {
+  warm: (stage, server) => warm(stage, server, NEW_NAMES),
+  most: (stage, server, window) => most(stage, server, NEW_NAMES, window),
+};
+
+/** @throws Error where the host lets us make no quota. */
+export function startWithinQuota(stage: Stage, name: ServerName): Promise<RunningServer> {
+  if (!stage.parts.quota) throw new Error("no cgroup could be made for the quota; it takes root");
+  return stage.start(name, { within: stage.parts.quota.within });
 }
 
 /** So many queries a second, and before any is counted for so long. */
@@ -158,17 +183,9 @@ export const LOAD_ROWS: readonly Row[] = [
     columns: RATE_COLUMNS,
     plotted: ["queriesPerSecond", "cpuUs"],
     ...inTurns({
-      async start(stage, name) {
-        if (!stage.parts.quota) throw new Error("no cgroup could be made for the quota; it takes root");
-        return stage.start(name, { within: stage.parts.quota.within });
-      },
-      prepare: (stage, server) => stage.most(server, { file: stage.parts.names.few(), seconds: WARM_SECONDS }),
-      parts: () => [
-        {
-          windows: HALF_CORE_WINDOWS,
-          measure: (stage, server) => stage.most(server, { file: stage.parts.names.few() }),
-        },
-      ],
+      start: async (stage, name) => startWithinQuota(stage, name),
+      prepare: CACHED_LOAD.warm,
+      parts: () => [{ windows: HALF_CORE_WINDOWS, measure: CACHED_LOAD.most }],
     }),
   },
   {
