@@ -12,7 +12,10 @@ const limits: TcpLimits = {
   maxConnections: 5,
   maxPerClient: 3,
   maxPending: 4,
+  maxPendingInAll: 100,
   maxUnsentOctets: 1000,
+  maxUnsentOctetsInAll: 100_000,
+  maxUseless: 30,
 };
 
 /** Clients and someone who answers when the test says so. */
@@ -198,19 +201,19 @@ describe("limits", () => {
     expect(stream.paused).toBe(false);
   });
 
-  test("a client that asks and never reads is closed", () => {
+  test("a client that asks and never reads is not read, and closed after the idle time", () => {
     const scene = new Scene();
     const stream = scene.connect();
     stream.stuck = true;
-    for (let id = 1; id <= 4; id++) {
+    for (let id = 1; id <= 5; id++) {
       scene.ask(stream, id);
       scene.answer([id], 240);
       scene.clock.turn();
+      expect(stream.paused).toBe(id === 5);
     }
+    scene.clock.advance(7999);
     expect(stream.destroyed).toBe(false);
-    scene.ask(stream, 5);
-    scene.answer([5], 240);
-    scene.clock.turn();
+    scene.clock.advance(1001);
     expect(stream.destroyed).toBe(true);
     expect(scene.clients.count).toBe(0);
   });
