@@ -188,11 +188,11 @@ export const defaults = {
     why: "of all client connections, above which each has its equal share: half of what may be in flight, so that UDP has the rest",
   },
   tcpMaxUnsentOctetsInAll: {
-    value: 16_777_216,
+    value: 8_388_608,
     min: 65_536,
     max: 1_073_741_824,
     unit: "octets",
-    why: "that all clients have not taken, above which each has its equal share: as much as 64 connections, one client's, may have",
+    why: "that all clients have not taken, above which each has its equal share: 32 connections may have all that one may; the runtime may hold it twice",
   },
   tcpMaxUseless: {
     value: 32,

@@ -221,6 +221,7 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
 
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
     const { clock, load, turns, onQuery, maxUseless } = this.#parts;
+    const before = this.#pending;
     turns.spendQuery();
     // First, because the response may be committed within the call.
     this.#pending++;
@@ -228,6 +229,7 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
     if (onQuery(octets, start, length, this, this.#peer, 0, clock.nowMs())) {
       this.#useless = 0;
       this.#markActive();
+      if (this.#pending > before) turns.spendForwarded();
     } else {
       this.#pending--;
       load.pending--;

@@ -120,6 +120,7 @@ export class TcpClients {
       this.#sweepDue = false;
       const idleSinceMs = clock.nowMs() - limits.idleMs;
       for (const client of [...this.#clients]) client.closeIfIdleSince(idleSinceMs);
+      this.#clientParts.rooms.shrink();
       if (this.#clients.size > 0) this.#scheduleSweep();
     });
   }

@@ -6,8 +6,8 @@
 const FIRST_ROOM_OCTETS = 1024;
 /** Above this a room is made in its full size, to be kept. */
 const MAX_SMALL_OCTETS = 16_384;
-/** How many large rooms are kept. */
-const MAX_KEPT = 4;
+/** What is kept at most: a room for each connection that may have all it can have unsent (see tcpMaxUnsentOctetsInAll). */
+const MAX_KEPT = 32;
 
 export const NO_ROOM = new Uint8Array(0);
 
@@ -36,6 +36,11 @@ export class TcpRooms {
     const exact = room.slice(0, used);
     this.giveBack(room);
     return exact;
+  }
+
+  /** Lets go of half of what is kept, as it is not needed for ever: to be called now and then. */
+  shrink(): void {
+    this.#kept.length >>= 1;
   }
 
   /** Nobody needs the octets of this room any more. */

@@ -7,8 +7,10 @@ import type { Clock } from "../runtime/runtime.ts";
 
 /** Work is counted in octets composed, a few milliseconds' worth in a turn. */
 const TURN_OCTETS = 1_048_576;
-/** A query costs as much as composing so many octets, or less: sent on to an upstream it takes some 20 µs. */
-const QUERY_OCTETS = 4096;
+/** A query that is answered at once takes as long as composing so many octets, about 1 µs. */
+const QUERY_OCTETS = 512;
+/** One that is sent on to an upstream takes some 20 µs more. */
+const FORWARDED_OCTETS = 8192;
 /** The least that one client gets, so that a turn is not spent on going from one to the next. */
 const MIN_SLICE_OCTETS = 16_384;
 
@@ -38,6 +40,10 @@ export class TcpTurns {
   spendQuery(): void {
     this.#left -= QUERY_OCTETS;
     this.#schedule();
+  }
+
+  spendForwarded(): void {
+    this.#left -= FORWARDED_OCTETS;
   }
 
   spendOctets(octets: number): void {
