@@ -4,7 +4,7 @@ import { escapeControls } from "../observe/log.ts";
 import type { ByteStream } from "../runtime/runtime.ts";
 import { DONE, FAILED_MARK, LINE_MARK } from "./protocol.ts";
 
-/** Lines are gathered up to this before they are written, and more than twice this never waits unread. */
+/** Lines are gathered up to this before they are written. Little more than this and one entry's lines wait unread. */
 const PIECE_OCTETS = 65_536;
 
 export class Answer {
@@ -21,6 +21,11 @@ export class Answer {
   line(text: string): void {
     this.#piece += `${LINE_MARK}${escapeControls(text)}\n`;
     if (this.#piece.length >= PIECE_OCTETS) this.#write();
+  }
+
+  /** Whether there is more than the reader takes at once: then wait for room(). */
+  get isFull(): boolean {
+    return this.#piece.length + this.#stream.unsentOctets > PIECE_OCTETS;
   }
 
   /** Resolves at once, or when the reader has caught up. Rejects once it is gone: then there is nothing more to do. */

@@ -38,7 +38,7 @@ const takers: Readonly<Record<(typeof orders)[keyof typeof orders], Order>> = {
     const dumped = new DumpedEntries(store.octets, staleSeconds);
     const show = () => {
       for (const line of dumped.lines(walk, time.nowDs)) answer.line(line);
-      return undefined;
+      return answer.isFull;
     };
     while (walkSlice(walk, clock, show)) {
       await nextTurn(clock);

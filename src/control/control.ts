@@ -60,8 +60,8 @@ class ControlClient implements StreamHandler {
     if (this.#isTaken) return;
     this.#request += new TextDecoder("latin1").decode(octets);
     const end = this.#request.indexOf("\n");
-    if (end >= 0) this.#take(this.#request.slice(0, end));
-    else if (this.#request.length > MAX_REQUEST_OCTETS) this.#stream.destroy();
+    if ((end < 0 ? this.#request.length : end) > MAX_REQUEST_OCTETS) this.#stream.destroy();
+    else if (end >= 0) this.#take(this.#request.slice(0, end));
   }
 
   onEnd(): void {

@@ -11,6 +11,10 @@ export interface ResponseSink {
   readonly room: Uint8Array;
   /** The most octets a response may have when the client said it can take `udpPayloadSize` over UDP. */
   limitFor(udpPayloadSize: number): number;
+  /** Whether the client does not take what it is sent, so that a response had better wait for whenRoom(). */
+  readonly isFull: boolean;
+  /** Calls back once, when there is room or the client is gone; then nothing may be committed. */
+  whenRoom(answer: (isGone: boolean) => void): void;
   /** A place in `room` for a response of at most `octets`, valid until the next call. */
   reserve(octets: number): number;
   /** Sends the response composed at `start`, no later than the end of this turn. `peers`, `peerStart`: as they came. */

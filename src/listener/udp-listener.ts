@@ -5,6 +5,7 @@ import type { BatchHandler, ResponseSink } from "./query-handler.ts";
 
 export class UdpListener implements ResponseSink {
   readonly transport = "udp";
+  readonly isFull = false;
   readonly #socket: UdpSocket;
   readonly #maxOctets: number;
 
@@ -44,6 +45,10 @@ export class UdpListener implements ResponseSink {
 
   limitFor(udpPayloadSize: number): number {
     return Math.min(udpPayloadSize, this.#maxOctets);
+  }
+
+  whenRoom(answer: (isGone: boolean) => void): void {
+    answer(false);
   }
 
   reserve(): number {

@@ -6,49 +6,22 @@
 
 import type { ResponseSink } from "../listener/query-handler.ts";
 import { Gauge } from "../observe/figures.ts";
-import type { AccessList } from "../policy/access.ts";
 import { screenQuery } from "../policy/screen.ts";
-import type { Clock } from "../runtime/runtime.ts";
 import type { UpstreamError } from "../upstream/exchange.ts";
-import type { UpstreamSet } from "../upstream/upstream-set.ts";
 import { isFinalError } from "../wire/options.ts";
 import { EDE, RCODE } from "../wire/protocol.ts";
 import { DROP, type Query } from "../wire/query.ts";
 import { ResponseLayout } from "../wire/response.ts";
-import { type CachedAnswers, Freshness, keyFlags } from "./cached-answers.ts";
+import { Freshness, keyFlags } from "./cached-answers.ts";
 import { ClientQuery } from "./client-query.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
-import { type Failure, FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
+import { type Failure, FailureMemory } from "./failure-memory.ts";
 import { InFlight } from "./in-flight.ts";
 import { RefreshBudget } from "./refresh-budget.ts";
 import { edeOf, Replies } from "./replies.ts";
 import { Resolution, type ResolutionOwner } from "./resolution.ts";
+import type { ResolverParts } from "./resolver-parts.ts";
 import { StaleWatch } from "./stale-watch.ts";
-
-export interface ResolverParts {
-  readonly clock: Clock;
-  readonly upstreams: Pick<UpstreamSet, "ask">;
-  readonly access: AccessList;
-  /** undefined: nothing is kept. */
-  readonly answers: CachedAnswers | undefined;
-  /** How long a client waits at most. */
-  readonly queryTimeoutMs: number;
-  /** How long it waits where a stale answer could be given. */
-  readonly staleAfterMs: number;
-  /** Clients' queries that wait for upstreams; beyond, SERVFAIL at once rather than memory without bound. */
-  readonly maxInFlight: number;
-  /** Where they and those of other workers are counted together. */
-  readonly waiting?: Gauge;
-  readonly counters?: ResolverCounters;
-  /** Of these, how many may wait for the same answer, which all leave in one turn. */
-  readonly maxWaiters: number;
-  /** Refreshes before the end that a quiet time may save up; undefined: as many as the only worker may. */
-  readonly maxRefreshesSaved?: number;
-  /** How long failures to resolve a name are remembered. */
-  readonly failures: FailureMemoryLimits;
-  /** What clients are told fdns takes over UDP (RFC 6891, 6.2.3), and the most it sends. */
-  readonly maxUdpOctets: number;
-}
 
 export class Resolver implements ResolutionOwner {
   readonly counters: ResolverCounters;
@@ -237,9 +210,13 @@ export class Resolver implements ResolutionOwner {
       this.#parts.answers?.keep(query.qtype, flags, hash, octets, start, layout, nowMs);
     }
     this.#remove(resolution);
-    for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
-      if (isFailure && !isFinal && this.#answerStale(one, flags, hash, nowMs)) continue;
-      this.#answerWith(octets, start, layout, one, nowMs);
+    let one = resolution.takeWaiters();
+    while (one !== undefined) {
+      const isHeldBack = one.sink!.isFull;
+      if (!isHeldBack && (!isFailure || isFinal || !this.#answerStale(one, flags, hash, nowMs))) {
+        this.#answerWith(octets, start, layout, one, nowMs);
+      }
+      one = isHeldBack ? this.#holdBack(one, hash) : this.#release(one);
     }
     this.#spareResolutions.push(resolution);
   }
@@ -253,10 +230,14 @@ export class Resolver implements ResolutionOwner {
       const rests = error.code === "timeout" || error.code === "malformed";
       this.#failures.unanswered(query, flags, hash, nowMs, ede, rests);
     }
-    for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
-      if (this.#answerStale(one, flags, hash, nowMs)) continue;
-      this.#replies.own(one.query, RCODE.SERVFAIL, ede, one.sink!, one.peer, 0);
-      this.#settled(one, "own", RCODE.SERVFAIL, nowMs);
+    let one = resolution.takeWaiters();
+    while (one !== undefined) {
+      const isHeldBack = one.sink!.isFull;
+      if (!isHeldBack && !this.#answerStale(one, flags, hash, nowMs)) {
+        this.#replies.own(one.query, RCODE.SERVFAIL, ede, one.sink!, one.peer, 0);
+        this.#settled(one, "own", RCODE.SERVFAIL, nowMs);
+      }
+      one = isHeldBack ? this.#holdBack(one, hash) : this.#release(one);
     }
     this.#spareResolutions.push(resolution);
   }
@@ -269,7 +250,7 @@ export class Resolver implements ResolutionOwner {
     while (waiter !== undefined) {
       const { next } = waiter;
       if (this.#answerStale(waiter, resolution.flags, resolution.hash, nowMs)) this.#release(waiter);
-      // Evicted meanwhile.
+      // Evicted meanwhile, or its client takes no more yet.
       else resolution.addWaiter(waiter);
       waiter = next;
     }
@@ -282,6 +263,7 @@ export class Resolver implements ResolutionOwner {
 
   /** Answers from the cache what has ended there (RFC 8767), or what another client's answer has renewed meanwhile. */
   #answerStale(to: ClientQuery, flags: number, hash: number, nowMs: number): boolean {
+    if (to.sink!.isFull) return false;
     const found = this.#parts.answers?.look(to.query, flags, hash, nowMs) ?? Freshness.NONE;
     if (found === Freshness.NONE) return false;
     const source = found === Freshness.FRESH ? "cache" : "stale";
@@ -336,6 +318,23 @@ export class Resolver implements ResolutionOwner {
   #settled(clientQuery: ClientQuery, source: Source, rcode: number, nowMs: number): void {
     this.counters.answered(source, rcode);
     this.counters.waited(source, nowMs - clientQuery.beganMs);
+  }
+
+  /**
+   * The client does not take what it is sent: once it does, its query is handled anew. Composed now, the answer would
+   * be memory that the client decides about. Returns the next of the list it was in.
+   */
+  #holdBack(held: ClientQuery, hash: number): ClientQuery | undefined {
+    const { next, sink, peer } = held;
+    held.next = undefined;
+    sink!.whenRoom((isGone) => {
+      this.#spareQueries.push(this.#next);
+      this.#next = held;
+      this.#waiting.add(-1);
+      held.sink = undefined;
+      if (!isGone) this.#resolve(hash, sink!, peer, 0, this.#parts.clock.nowMs());
+    });
+    return next;
   }
 
   /** The client waits no more; returns the next of the list it was in. */

@@ -52,7 +52,21 @@ export function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
     connectionsCheckingInterval: CHECK_MS,
   });
   const open = new Set<Socket>();
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => serve(options, request, response);
+  const answered = new WeakMap<Socket, ServerResponse>();
+  const ending = new WeakSet<Socket>();
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    const first = answered.get(socket);
+    if (first === undefined) {
+      answered.set(socket, response);
+      serve(options, request, response);
+    } else if (!ending.has(socket)) {
+      // Deno reads on, behind the one request that is answered: no further than until the answer has left.
+      ending.add(socket);
+      if (first.writableFinished) socket.destroy();
+      else first.once("finish", () => socket.destroy());
+    }
+  };
   listening.on("request", onRequest);
   // Whoever asks first whether to send a large body gets the answer instead.
   listening.on("checkContinue", onRequest);

@@ -46,7 +46,7 @@ export function lifetimeLimits(config: Config): LifetimeLimits {
 }
 
 /** What each of so many workers may, so that all together may what one may alone; but one connection each. */
-export function limitsOf(workers: number) {
+export function limitsOf(workers: number, maxInFlight: number = defaults.maxInFlight.value) {
   const part = (most: number) => Math.max(1, Math.floor(most / workers));
   return {
     server: {
@@ -55,6 +55,11 @@ export function limitsOf(workers: number) {
       maxWaiting: part(serverLimits.maxWaiting),
     } satisfies ServerLimits,
     set: { ...setLimits, maxHedgesSaved: part(MAX_HEDGES_SAVED) },
+    clients: {
+      // The operator may have lowered what may be in flight; half of it stays for UDP.
+      maxPendingInAll: part(Math.min(defaults.tcpMaxPendingInAll.value, maxInFlight / 2)),
+      maxUnsentOctetsInAll: part(defaults.tcpMaxUnsentOctetsInAll.value),
+    },
     maxWaiters: part(defaults.maxWaiters.value),
     maxRefreshesSaved: part(MAX_REFRESHES_SAVED),
   };

@@ -67,7 +67,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
   const { runtime, log, engine, roots, memory, cacheTime, share } = parts;
   const { clock, random } = runtime;
   const own = share?.figures.workers[share.worker];
-  const limits = limitsOf(share?.workers ?? 1);
+  const limits = limitsOf(share?.workers ?? 1, config.maxInFlight);
   const server: Omit<ServerParts, "lookUp"> = {
     clock,
     random,
@@ -133,6 +133,8 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
       maxPerClient: config.tcpMaxPerClient,
       maxPending: defaults.tcpMaxPending.value,
       maxUnsentOctets: defaults.tcpMaxUnsentOctets.value,
+      maxUseless: defaults.tcpMaxUseless.value,
+      ...limits.clients,
     },
     onQuery: arrivals.onQuery,
     onRefusing: (limit) => log.warn(`refusing TCP connections: ${limit} are open`),

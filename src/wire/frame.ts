@@ -5,9 +5,14 @@ import { readUint16 } from "./octets.ts";
 /** Called with each whole message, without its length; valid during the call only. Returns false to read no further. */
 export type OnFrame = (octets: Uint8Array, start: number, length: number) => boolean;
 
+const NOTHING = new Uint8Array(0);
+const FIRST_HELD_OCTETS = 512;
+/** Room for an unfinished message is kept for the next one up to this: few streams ever need more. */
+const MAX_KEPT_OCTETS = 4096;
+
 /** Cuts one stream into messages. Holds at most one unfinished message, 65,537 octets. */
 export class FrameReader {
-  #held: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array = NOTHING;
   #heldOctets = 0;
 
   /** Octets held of a message that is not whole yet, its length included. */
@@ -20,48 +25,52 @@ export class FrameReader {
     return this.#heldOctets > 0;
   }
 
-  /** Takes the next octets of the stream; whole messages among them are handed on in place. False if `onFrame` said so. */
-  push(chunk: Uint8Array, onFrame: OnFrame): boolean {
-    let at = 0;
-    if (this.#heldOctets > 0) {
-      at = this.#complete(chunk);
-      const length = this.#heldOctets - 2;
-      if (length < 0 || length < readUint16(this.#held, 0)) return true;
-      this.#heldOctets = 0;
-      if (!onFrame(this.#held, 2, length)) return false;
-    }
-    return this.#cut(chunk, at, onFrame);
+  /**
+   * Takes the next octets of the stream, from chunk[start] on; whole messages among them are handed on in place.
+   * Returns the end of what was taken, which is not all of it only if `onFrame` said so: the rest is to be pushed later.
+   */
+  push(chunk: Uint8Array, onFrame: OnFrame, start = 0): number {
+    if (this.#heldOctets === 0) return this.#cut(chunk, start, onFrame);
+    const at = this.#complete(chunk, start);
+    const length = this.#heldOctets - 2;
+    if (length < 0 || length < readUint16(this.#held, 0)) return at;
+    const message = this.#held;
+    this.#heldOctets = 0;
+    if (message.length > MAX_KEPT_OCTETS) this.#held = NOTHING;
+    return onFrame(message, 2, length) ? this.#cut(chunk, at, onFrame) : at;
   }
 
-  /** Adds to the held message what `chunk` has of it; returns the offset behind that. */
-  #complete(chunk: Uint8Array): number {
+  /** Adds to the held message what `chunk` has of it from `start`; returns the offset behind that. */
+  #complete(chunk: Uint8Array, start: number): number {
     // The length itself may have been split.
-    const at = this.#heldOctets < 2 ? this.#hold(chunk, 0, 2) : 0;
+    const at = this.#heldOctets < 2 ? this.#hold(chunk, start, 2) : start;
     return this.#heldOctets < 2 ? at : this.#hold(chunk, at, 2 + readUint16(this.#held, 0));
   }
 
   /** Hands on the whole messages of `chunk` from `at`, and holds the unfinished one at its end. */
-  #cut(chunk: Uint8Array, at: number, onFrame: OnFrame): boolean {
+  #cut(chunk: Uint8Array, at: number, onFrame: OnFrame): number {
     while (chunk.length - at >= 2) {
       const length = readUint16(chunk, at);
       if (chunk.length - at - 2 < length) break;
-      if (!onFrame(chunk, at + 2, length)) return false;
       at += 2 + length;
+      if (!onFrame(chunk, at - length, length)) return at;
     }
-    if (at < chunk.length) this.#hold(chunk, at, chunk.length - at < 2 ? 2 : 2 + readUint16(chunk, at));
-    return true;
+    if (at === chunk.length) return at;
+    return this.#hold(chunk, at, chunk.length - at < 2 ? 2 : 2 + readUint16(chunk, at));
   }
 
   /** Keeps octets of `chunk` from `at` until `wanted` are held; returns the offset behind what was taken. */
   #hold(chunk: Uint8Array, at: number, wanted: number): number {
-    if (this.#held.length < wanted) {
-      const larger = new Uint8Array(Math.max(wanted, 512));
+    const taken = Math.min(wanted - this.#heldOctets, chunk.length - at);
+    const heldOctets = this.#heldOctets + taken;
+    if (this.#held.length < heldOctets) {
+      // Room for what came and as much again, not for what was announced: announcing costs the peer nothing.
+      const larger = new Uint8Array(Math.max(Math.min(wanted, heldOctets * 2), FIRST_HELD_OCTETS));
       larger.set(this.#held.subarray(0, this.#heldOctets));
       this.#held = larger;
     }
-    const taken = Math.min(wanted - this.#heldOctets, chunk.length - at);
     this.#held.set(chunk.subarray(at, at + taken), this.#heldOctets);
-    this.#heldOctets += taken;
+    this.#heldOctets = heldOctets;
     return at + taken;
   }
 }

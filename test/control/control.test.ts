@@ -4,6 +4,7 @@ import * as net from "node:net";
 import { join } from "node:path";
 import { KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store.ts";
 import { askControl } from "../../src/cli/control-ask.ts";
+import { Answer } from "../../src/control/answer.ts";
 import { cacheOrders } from "../../src/control/cache-orders.ts";
 import { type OrderTaker, openControl } from "../../src/control/control.ts";
 import { type CacheFigures, orders } from "../../src/control/protocol.ts";
@@ -12,6 +13,7 @@ import type { UnixListener } from "../../src/runtime/unix-listen.ts";
 import { CacheHost } from "../support/cache-host.ts";
 import { FakeLog } from "../support/fake-log.ts";
 import { nameOf, question, response } from "../support/fake-messages.ts";
+import { FakeStream } from "../support/fake-stream.ts";
 import { soa, timed } from "../support/timed-records.ts";
 import { temporaryFolder } from "../support/toolchain.ts";
 
@@ -140,6 +142,14 @@ describe("the control socket", () => {
     await listener?.close();
     expect(await silent).toBe("");
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("a request that is too long is not looked at, wherever its line ends", async () => {
+    const path = freshPath();
+    let orders = 0;
+    await open(path, async () => void orders++);
+    expect(await raw(path, `${"x".repeat(5000)}\n`)).toBe("");
+    expect(orders).toBe(0);
   });
 
   test("writes no faster than it is read, and stops when nobody does", async () => {
@@ -312,6 +322,33 @@ describe("orders about the cache", () => {
     const lines = await cache.ask(orders.dump);
     expect(lines).toHaveLength(10_000);
     expect(new Set(lines.filter((line) => !line.startsWith(";"))).size).toBe(5000);
+  });
+
+  test("dump waits for its reader after each entry, however large", async () => {
+    const host = new CacheHost(4 * 2 ** 20);
+    const strings = Array.from({ length: 230 }, () => [255, ...new Array(255).fill(0x07)]).flat();
+    for (let i = 0; i < 40; i++) {
+      host.keep(
+        response({ questions: [question(`n${i}.test`, 16)], answers: [timed(`n${i}.test`, 16, 300, strings)] }),
+      );
+    }
+    const stream = new FakeStream(host.clock);
+    stream.stuck = true;
+    const answer = new Answer(stream);
+    const take = cacheOrders(
+      { store: host.store, time: host.time, staleSeconds: 0, figures: () => figures, onFlush: () => {} },
+      host.clock,
+    );
+    const dumping = take([orders.dump], answer).catch((error: Error) => error.message);
+    for (let turns = 0; turns < 100; turns++) {
+      await Promise.resolve();
+      host.clock.turn();
+    }
+    // One entry's text: each octet as four.
+    expect(stream.unsentOctets).toBeGreaterThan(65_536);
+    expect(stream.unsentOctets).toBeLessThan(65_536 + 4 * 65_536 + 65_536);
+    answer.onClose();
+    expect(await dumping).toBe("the reader is gone");
   });
 
   test("what is no order, or has no name, is an error; and so is any without a cache", async () => {

@@ -17,7 +17,16 @@ class Scene {
   readonly queries: { octets: number[]; peer: number }[] = [];
 
   constructor(answersFromAskedAddress = true) {
-    const limits = { idleMs: 1, maxConnections: 1, maxPerClient: 1, maxPending: 1, maxUnsentOctets: 1 };
+    const limits = {
+      idleMs: 1,
+      maxConnections: 1,
+      maxPerClient: 1,
+      maxPending: 1,
+      maxPendingInAll: 1,
+      maxUnsentOctets: 1,
+      maxUnsentOctetsInAll: 1,
+      maxUseless: 1,
+    };
     this.listeners = new Listeners({
       runtime: this.host,
       clock: this.clock,

@@ -12,7 +12,10 @@ const limits: TcpLimits = {
   maxConnections: 5,
   maxPerClient: 3,
   maxPending: 4,
+  maxPendingInAll: 100,
   maxUnsentOctets: 1000,
+  maxUnsentOctetsInAll: 100_000,
+  maxUseless: 30,
 };
 
 /** Clients and someone who answers when the test says so. */
@@ -198,19 +201,19 @@ describe("limits", () => {
     expect(stream.paused).toBe(false);
   });
 
-  test("a client that asks and never reads is closed", () => {
+  test("a client that asks and never reads is not read, and closed after the idle time", () => {
     const scene = new Scene();
     const stream = scene.connect();
     stream.stuck = true;
-    for (let id = 1; id <= 4; id++) {
+    for (let id = 1; id <= 5; id++) {
       scene.ask(stream, id);
       scene.answer([id], 240);
       scene.clock.turn();
+      expect(stream.paused).toBe(id === 5);
     }
+    scene.clock.advance(7999);
     expect(stream.destroyed).toBe(false);
-    scene.ask(stream, 5);
-    scene.answer([5], 240);
-    scene.clock.turn();
+    scene.clock.advance(1001);
     expect(stream.destroyed).toBe(true);
     expect(scene.clients.count).toBe(0);
   });
@@ -285,6 +288,205 @@ describe("limits", () => {
     scene.clock.advance(10_000);
     for (let i = 0; i < 6; i++) scene.connect(`10.0.0.${i}`);
     expect(scene.refusals).toEqual(["3 per client", "5 in all"]);
+  });
+});
+
+/** Answers each query at once, as from the cache, with so many octets. */
+class CachedScene {
+  readonly clock = new FakeClock();
+  readonly clients: TcpClients;
+  asked = 0;
+
+  constructor(octets: number, changed: Partial<TcpLimits> = {}) {
+    this.clients = new TcpClients({
+      clock: this.clock,
+      limits: { ...limits, ...changed },
+      onQuery: (query, at, _length, sink) => {
+        this.asked++;
+        const start = sink.reserve(octets);
+        sink.room.fill(0, start, start + octets);
+        sink.room.set(query.subarray(at, at + 2), start);
+        sink.commit(start, octets, new Uint8Array(0), 0);
+        return true;
+      },
+      onRefusing: () => {},
+    });
+  }
+
+  connect(host = "192.168.1.7"): FakeStream {
+    const stream = new FakeStream(this.clock, { host, port: 40_000 });
+    stream.handler = this.clients.accept(stream);
+    return stream;
+  }
+}
+
+/** The peer takes what waits. */
+function takeAll(stream: FakeStream): void {
+  stream.unsentOctets = 0;
+  stream.handler!.onDrain();
+}
+
+const queries = (count: number) => frames(...Array.from({ length: count }, (_, id) => message({ id })));
+
+describe("what was pipelined", () => {
+  test("within one read is taken one by one: what is in work, or waits unread, is bounded", () => {
+    const scene = new Scene();
+    const stream = scene.connect();
+    stream.receive(queries(50));
+    expect(scene.waiting).toHaveLength(4);
+    expect(stream.paused).toBe(true);
+    const seen: number[] = [];
+    while (scene.waiting.length > 0) {
+      seen.push(scene.waiting[0]!.id);
+      scene.answer([scene.waiting[0]!.id]);
+      scene.clock.turn();
+      expect(scene.waiting.length).toBeLessThanOrEqual(4);
+    }
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, id) => id));
+    expect(stream.paused).toBe(false);
+
+    const cached = new CachedScene(240);
+    const stuck = cached.connect();
+    stuck.stuck = true;
+    stuck.receive(queries(50));
+    cached.clock.turn();
+    expect(stuck.unsentOctets).toBeLessThan(1000 + 242);
+  });
+
+  test("is answered in full to who goes on reading, the client half-closed or not", () => {
+    for (const halfClosed of [false, true]) {
+      const scene = new CachedScene(240);
+      const stream = scene.connect();
+      stream.stuck = true;
+      stream.receive(queries(50));
+      if (halfClosed) stream.handler!.onEnd();
+      for (let i = 0; i < 20; i++) {
+        scene.clock.turn();
+        expect(stream.ended).toBe(halfClosed && stream.writes.length > 0 && idsIn(stream).length === 50);
+        takeAll(stream);
+        scene.clock.advance(4000);
+      }
+      expect(idsIn(stream)).toEqual(Array.from({ length: 50 }, (_, id) => id));
+      expect([stream.paused, stream.ended]).toEqual([false, halfClosed]);
+    }
+  });
+
+  test("waits for the next turns where it is more than one turn's work, and other clients come between", () => {
+    const scene = new CachedScene(60_000, { maxUnsentOctets: 1_000_000_000, maxUnsentOctetsInAll: 1_000_000_000 });
+    const [greedy, other] = [scene.connect(), scene.connect("10.0.0.2")];
+    greedy.receive(queries(500));
+    const first = scene.asked;
+    expect(first).toBeLessThan(30);
+    other.receive(queries(1));
+    scene.clock.turn();
+    expect(other.writes.map((one) => one.length)).toEqual([60_002]);
+    expect(greedy.writes.reduce((sum, one) => sum + one.length, 0)).toBe(500 * 60_002);
+    expect(greedy.writes.length).toBeGreaterThan(20);
+    expect(greedy.writes.every((one) => one.length < 2_000_000)).toBe(true);
+  });
+
+  test("a response that is known while the client does not read waits for room, or for the end", () => {
+    const scene = new Scene();
+    const stream = scene.connect();
+    stream.stuck = true;
+    scene.ask(stream, 1, 2, 3);
+    const { sink } = scene.waiting[0]!;
+    scene.answer([1], 1100);
+    const told: [number, boolean][] = [];
+    expect(sink.isFull).toBe(true);
+    for (const id of [2, 3]) sink.whenRoom((isGone) => told.push([id, isGone]));
+    scene.clock.turn();
+    expect(told).toEqual([]);
+    takeAll(stream);
+    scene.clock.turn();
+    expect(told).toEqual([
+      [2, false],
+      [3, false],
+    ]);
+    scene.answer([2], 1100);
+    sink.whenRoom((isGone) => told.push([4, isGone]));
+    scene.clock.turn();
+    stream.close();
+    scene.clock.turn();
+    expect(told.at(-1)).toEqual([4, true]);
+    expect(sink.isFull).toBe(false);
+  });
+});
+
+describe("all clients together", () => {
+  test("have so many queries in work; above, each has its share, and everybody one", () => {
+    const scene = new Scene({ maxPending: 50, maxPendingInAll: 60, maxConnections: 10, maxPerClient: 10 });
+    const [one, two, three] = [scene.connect(), scene.connect(), scene.connect()];
+    one.receive(queries(50));
+    two.receive(queries(50));
+    // The second had its share, which is a third, when there were 60.
+    expect(scene.waiting).toHaveLength(70);
+    three.receive(queries(50));
+    expect(scene.waiting).toHaveLength(90);
+    const late = scene.connect();
+    late.receive(queries(1));
+    expect(scene.waiting).toHaveLength(91);
+  });
+
+  test("have so many octets unsent; above, each has its share, and everybody an answer", () => {
+    const scene = new CachedScene(240, { maxUnsentOctets: 5000, maxUnsentOctetsInAll: 6000, maxPerClient: 5 });
+    const stuck = [1, 2, 3, 4].map(() => {
+      const stream = scene.connect();
+      stream.stuck = true;
+      stream.receive(queries(50));
+      scene.clock.turn();
+      return stream;
+    });
+    const unsent = stuck.reduce((sum, one) => sum + one.unsentOctets, 0);
+    expect(unsent).toBeLessThan(2 * 6000 + 4 * 242);
+    const reader = scene.connect();
+    reader.receive(queries(50));
+    scene.clock.turn();
+    expect(idsIn(reader)).toHaveLength(50);
+    for (const stream of stuck) stream.close();
+    scene.clock.turn();
+    const alone = scene.connect();
+    alone.stuck = true;
+    alone.receive(queries(50));
+    scene.clock.turn();
+    expect(alone.unsentOctets).toBeGreaterThanOrEqual(5000);
+  });
+});
+
+describe("a client that is of no use", () => {
+  test("is closed after so many messages in a row that deserve no response", () => {
+    const scene = new Scene({ maxUseless: 3 });
+    const stream = scene.connect();
+    scene.dropped.add(1);
+    scene.ask(stream, 1, 1, 1, 2, 1, 1, 1);
+    expect(stream.destroyed).toBe(false);
+    scene.ask(stream, 1);
+    expect(stream.destroyed).toBe(true);
+  });
+
+  test("is closed when idle, though such messages come", () => {
+    const scene = new Scene();
+    const stream = scene.connect();
+    scene.dropped.add(1);
+    for (let second = 0; second < 9; second++) {
+      scene.ask(stream, 1);
+      scene.clock.advance(1000);
+    }
+    expect(stream.destroyed).toBe(true);
+  });
+
+  test("is closed when it asks now and then and never reads; taking anything keeps it", () => {
+    for (const reads of [false, true]) {
+      const scene = new CachedScene(40, { maxPerClient: 5 });
+      const stream = scene.connect();
+      stream.stuck = true;
+      for (let second = 0; second < 20; second++) {
+        if (!stream.destroyed) stream.receive(queries(1));
+        scene.clock.advance(1000);
+        if (reads) stream.unsentOctets -= 5;
+      }
+      expect(stream.destroyed).toBe(!reads);
+    }
   });
 });
 

@@ -19,8 +19,11 @@ const MAX_UDP_OCTETS = 1232;
 /** A place for responses as a UDP socket has it, which forgets them. */
 class Place implements ResponseSink {
   readonly transport = "udp";
+  readonly isFull = false;
   readonly room = new Uint8Array(MAX_UDP_OCTETS);
   committed = 0;
+
+  whenRoom(): void {}
 
   limitFor(udpPayloadSize: number): number {
     return Math.min(udpPayloadSize, MAX_UDP_OCTETS);

@@ -69,8 +69,12 @@ test("limits are shared out: all workers together may what one may, and each may
       [each.set.maxHedgesSaved, one.set.maxHedgesSaved],
       [each.maxRefreshesSaved, one.maxRefreshesSaved],
       [each.maxWaiters, one.maxWaiters],
+      [each.clients.maxPendingInAll, one.clients.maxPendingInAll],
+      [each.clients.maxUnsentOctetsInAll, one.clients.maxUnsentOctetsInAll],
     ] as const;
     for (const [part, all] of pairs) expect(part * workers).toBeWithin(all - workers, all + 1);
   }
   expect(limitsOf(64).server.maxConnections).toBe(1);
+  // Where the operator allows few queries in flight, half of them are left for UDP.
+  expect([limitsOf(2, 100).clients.maxPendingInAll, limitsOf(2, 1).clients.maxPendingInAll]).toEqual([25, 1]);
 });

@@ -8,6 +8,9 @@ import { parseIpAddress } from "../../src/wire/ip-address.ts";
 export class FakeSink implements ResponseSink {
   readonly transport: Transport;
   room = new Uint8Array(0);
+  isFull = false;
+  /** Who waits for room; the test calls them. */
+  readonly heldBack: ((isGone: boolean) => void)[] = [];
   readonly sent: { octets: Uint8Array; port: number }[] = [];
   readonly #maxOctets: number;
   #reserved = -1;
@@ -20,6 +23,10 @@ export class FakeSink implements ResponseSink {
 
   limitFor(udpPayloadSize: number): number {
     return this.#maxOctets === 65_535 ? 65_535 : Math.min(udpPayloadSize, this.#maxOctets);
+  }
+
+  whenRoom(answer: (isGone: boolean) => void): void {
+    this.heldBack.push(answer);
   }
 
   reserve(octets: number): number {

@@ -8,11 +8,11 @@ function read(chunks: readonly Uint8Array[]): { messages: number[][]; midFrame: 
   const reader = new FrameReader();
   const messages: number[][] = [];
   for (const chunk of chunks) {
-    const goOn = reader.push(chunk, (octets, start, length) => {
+    const end = reader.push(chunk, (octets, start, length) => {
       messages.push([...octets.subarray(start, start + length)]);
       return true;
     });
-    expect(goOn).toBe(true);
+    expect(end).toBe(chunk.length);
   }
   return { messages, midFrame: reader.midFrame };
 }
@@ -68,18 +68,53 @@ describe("messages on a stream", () => {
     expect(messages.slice(1)).toEqual([[2, 3], [4]]);
   });
 
-  test("reading stops where the reader says so, within a chunk and behind a held frame", () => {
+  test("reading stops where the reader says so, within a chunk and behind a held frame, and goes on there", () => {
     for (const chunks of [[frames([1], [2], [3])], [Uint8Array.of(0), frames([1], [2], [3]).slice(1)]]) {
       const reader = new FrameReader();
       const seen: number[] = [];
-      const results = chunks.map((chunk) =>
-        reader.push(chunk, (octets, start) => {
-          seen.push(octets[start]!);
-          return false;
-        }),
-      );
-      expect(results.at(-1)).toBe(false);
+      const last = chunks.at(-1)!;
+      const one = (octets: Uint8Array, start: number) => {
+        seen.push(octets[start]!);
+        return false;
+      };
+      let end = 0;
+      for (const chunk of chunks) end = reader.push(chunk, one);
       expect(seen).toEqual([1]);
+      expect(end).toBe(last.length - 6);
+      while (end < last.length) end = reader.push(last, one, end);
+      expect(seen).toEqual([1, 2, 3]);
     }
+  });
+
+  test("any frames, split anywhere and stopped at anywhere, are read as they were written", () => {
+    const message = fc.uint8Array({ maxLength: 700, size: "max" });
+    const stops = fc.infiniteStream(fc.boolean());
+    fc.assert(
+      fc.property(
+        fc.array(message, { maxLength: 8 }),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        stops,
+        (all, places, stop) => {
+          const reader = new FrameReader();
+          const seen: number[][] = [];
+          for (const chunk of cutAt(frames(...all), places)) {
+            let end = 0;
+            do {
+              const from = end;
+              const before = seen.length;
+              const take = (octets: Uint8Array, start: number, length: number) => {
+                seen.push([...octets.subarray(start, start + length)]);
+                return !stop.next().value;
+              };
+              end = reader.push(chunk, take, from);
+              if (end < chunk.length) expect(seen.length).toBeGreaterThan(before);
+            } while (end < chunk.length);
+          }
+          expect(seen).toEqual(all.map((one) => [...one]));
+          expect(reader.midFrame).toBe(false);
+        },
+      ),
+      { seed: 7, numRuns: 500 },
+    );
   });
 });
