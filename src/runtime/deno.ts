@@ -9,6 +9,7 @@ declare const Deno: {
   ): { symbols: Calls };
   UnsafePointer: { of(octets: Uint8Array): object | null; value(pointer: object | null): bigint };
   UnsafePointerView: new (pointer: object) => { getInt32(): number };
+  stderr: { write(octets: Uint8Array): Promise<number> };
 };
 
 type Calls = Pick<
@@ -27,6 +28,8 @@ type Calls = Pick<
 > & {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
   read(descriptor: number, into: Uint8Array, room: bigint): number;
+  write(descriptor: number, octets: Uint8Array, length: bigint): number;
+  send(descriptor: number, octets: Uint8Array, length: bigint, flags: number): number;
   poll(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): number;
   usleepAside(microseconds: number): Promise<number>;
   pollAside(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): Promise<number>;
@@ -45,6 +48,8 @@ export function openLibc(libraryName: string): Libc {
     open: { parameters: ["buffer", "i32"], result: "i32" },
     // A long in C, as in bun.ts.
     read: { parameters: ["i32", "buffer", "u64"], result: "i32" },
+    write: { parameters: ["i32", "buffer", "u64"], result: "i32" },
+    send: { parameters: ["i32", "buffer", "u64", "i32"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
@@ -69,6 +74,8 @@ export function openLibc(libraryName: string): Libc {
     fcntl: symbols.fcntl,
     open: symbols.open,
     read: (descriptor, into, room) => symbols.read(descriptor, into, BigInt(room)),
+    write: (descriptor, octets, length) => symbols.write(descriptor, octets, BigInt(length)),
+    send: (descriptor, octets, length, flags) => symbols.send(descriptor, octets, BigInt(length), flags),
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
@@ -82,4 +89,9 @@ export function openLibc(libraryName: string): Libc {
     errno: () => errno.getInt32(),
     addressOf: (octets) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(octets)),
   };
+}
+
+/** By a thread of Deno's pool. Resolves to how many octets were written. */
+export function writeStderr(octets: Uint8Array): Promise<number> {
+  return Deno.stderr.write(octets);
 }
