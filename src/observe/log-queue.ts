@@ -69,6 +69,7 @@ export class LogQueue {
         resolve();
       };
       this.#isEnding = true;
+      this.#pauseMs = FIRST_PAUSE_MS;
       this.#endPause();
       this.#drain();
     });
