@@ -1,4 +1,5 @@
 /** The C library's calls bound through Deno's FFI (--allow-ffi). Loaded under Deno only. */
+import type { NewFile } from "./files.ts";
 import type { Libc } from "./libc.ts";
 
 /** What is used of Deno's FFI, declared here because the project is checked against Bun's and Node's types. */
@@ -10,7 +11,14 @@ declare const Deno: {
   UnsafePointer: { of(octets: Uint8Array): object | null; value(pointer: object | null): bigint };
   UnsafePointerView: new (pointer: object) => { getInt32(): number };
   stderr: { write(octets: Uint8Array): Promise<number> };
+  open(path: string, options: { write: true; createNew: true; mode: number }): Promise<DenoFile>;
 };
+
+interface DenoFile {
+  write(octets: Uint8Array): Promise<number>;
+  sync(): Promise<void>;
+  close(): void;
+}
 
 type Calls = Pick<
   Libc,
@@ -94,4 +102,14 @@ export function openLibc(libraryName: string): Libc {
 /** By a thread of Deno's pool. Resolves to how many octets were written. */
 export function writeStderr(octets: Uint8Array): Promise<number> {
   return Deno.stderr.write(octets);
+}
+
+/** As open(2) with O_CREAT and O_EXCL, to be written by a thread of Deno's pool. */
+export async function createFile(path: string, mode: number): Promise<NewFile> {
+  const file = await Deno.open(path, { write: true, createNew: true, mode });
+  return {
+    write: (octets) => file.write(octets),
+    sync: () => file.sync(),
+    close: async () => file.close(),
+  };
 }
