@@ -12,7 +12,7 @@ import { onUncaught, writeOut } from "../runtime/process.ts";
 import { startTestUpstream, type TestUpstream } from "../testupstream/start.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
-import { logFor } from "./serve.ts";
+import { openProcessLog } from "./process-log.ts";
 import { programVersion } from "./version.ts";
 
 const UPSTREAM_NAME = "dot.demo.test";
@@ -59,7 +59,7 @@ export const demo: Command = {
 /** Starts fdns before the upstream, shows what it answers, and goes on until `end` if there is one. */
 async function serveDemo(upstream: TestUpstream, end: Promise<unknown> | undefined): Promise<void> {
   const upstreamText = `127.0.0.1:${upstream.port}#${UPSTREAM_NAME}?pin=${upstream.spkiPin}`;
-  const log = logFor({ logFormat: "auto", logLevel: "warn" });
+  const { log, flush } = openProcessLog({ logFormat: "auto", logLevel: "warn" });
   // The roots are read at the start, so their file need not live longer.
   const { app, config } = await withTemporaryFile(upstream.caPem, (caFile) =>
     startWith({ listen: "127.0.0.1:0", upstream: upstreamText, "ca-file": caFile }, log),
@@ -75,6 +75,7 @@ async function serveDemo(upstream: TestUpstream, end: Promise<unknown> | undefin
     await end;
   } finally {
     await endsWithin(config.shutdownMs, app.stop());
+    await flush();
   }
 }
 

@@ -4,7 +4,7 @@ import { UsageError } from "../config/config.ts";
 import { nearest } from "../config/nearest.ts";
 import { serveOptions } from "../config/options.ts";
 import { escapeControls } from "../observe/log.ts";
-import { writeError, writeOut } from "../runtime/process.ts";
+import { writeOut } from "../runtime/process.ts";
 import { firstPositional, hasSwitch, type OptionSpec, parseArguments } from "./arguments.ts";
 import { commonOptions, exitCodes } from "./command.ts";
 import { commands, DEFAULT_COMMAND } from "./commands.ts";
@@ -17,7 +17,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return await dispatch(args);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    writeError(`fdns: ${escapeControls(message)}\n`);
+    const { sayLastWords } = await import("./process-log.ts");
+    await sayLastWords(`fdns: ${escapeControls(message)}\n`);
     return error instanceof UsageError ? exitCodes.usage.code : exitCodes.failure.code;
   }
 }

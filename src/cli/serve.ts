@@ -3,12 +3,12 @@
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
-import { type Log, openLog } from "../observe/log.ts";
+import type { Log } from "../observe/log.ts";
 import { uncaughtReporter } from "../observe/uncaught.ts";
-import { systemClock } from "../runtime/clock.ts";
-import { environment, onUncaught, terminals, writeError } from "../runtime/process.ts";
+import { environment, onUncaught } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
+import { openProcessLog } from "./process-log.ts";
 import { programVersion } from "./version.ts";
 
 export const serve: Command = {
@@ -28,25 +28,15 @@ export const serve: Command = {
   ],
   async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
-    const log = logFor(config);
-    for (const warning of warnings) log.warn(warning);
-    return serveUntilStopped(config, log);
+    const { log, flush } = openProcessLog(config);
+    try {
+      for (const warning of warnings) log.warn(warning);
+      return await serveUntilStopped(config, log);
+    } finally {
+      await flush();
+    }
   },
 };
-
-/** The log of a process that serves: standard error, in the format asked for. */
-export function logFor(config: Pick<Config, "logFormat" | "logLevel">): Log {
-  const { NO_COLOR, TERM } = environment();
-  return openLog({
-    format: config.logFormat,
-    level: config.logLevel,
-    isTerminal: terminals().stderr,
-    // NO_COLOR: any value but none (no-color.org).
-    hasColour: terminals().stderr && !NO_COLOR && TERM !== "dumb",
-    write: writeError,
-    wallMs: systemClock.wallMs,
-  });
-}
 
 /** Starts fdns, waits for a signal, stops it. @returns the exit code; rejects if it cannot start. */
 export async function serveUntilStopped(config: Config, log: Log): Promise<number> {

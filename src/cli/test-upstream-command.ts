@@ -2,7 +2,7 @@
 
 import { writeOut } from "../runtime/process.ts";
 import type { Command } from "./command.ts";
-import { logFor } from "./serve.ts";
+import { openProcessLog } from "./process-log.ts";
 import { testUpstream, testUpstreamOptions } from "./test-upstream.ts";
 
 export const testUpstreamCommand: Command = {
@@ -15,8 +15,12 @@ export const testUpstreamCommand: Command = {
     { line: "fdns test-upstream --certificate expired", meaning: "one that must be refused" },
     { line: "fdns test-upstream --zone zone.txt", meaning: "answer from a zone file" },
   ],
-  run(args) {
-    const log = logFor({ logFormat: "auto", logLevel: "info" });
-    return testUpstream(args, { print: (line) => writeOut(`${line}\n`), log });
+  async run(args) {
+    const { log, flush } = openProcessLog({ logFormat: "auto", logLevel: "info" });
+    try {
+      return await testUpstream(args, { print: (line) => writeOut(`${line}\n`), log });
+    } finally {
+      await flush();
+    }
   },
 };

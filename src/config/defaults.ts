@@ -7,7 +7,7 @@ export interface Tunable {
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections" | "threads";
+  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections" | "threads" | "lines";
   readonly why: string;
 }
 
@@ -60,6 +60,34 @@ export const defaults = {
     max: 60_000,
     unit: "ms",
     why: "well below the 10 s a container engine waits before SIGKILL, and most queries end far sooner",
+  },
+  logLineOctets: {
+    value: 4096,
+    min: 512,
+    max: 4096,
+    unit: "octets",
+    why: "PIPE_BUF (pipe(7)): a pipe takes so much as a whole or not at all, so lines of several processes never mix",
+  },
+  logQueueOctets: {
+    value: 262_144,
+    min: 4096,
+    max: 16_777_216,
+    unit: "octets",
+    why: "some 1,000 lines on top of the 300 a pipe holds: an outage of every upstream makes far fewer while its reader is restarted",
+  },
+  logQueueLines: {
+    value: 1024,
+    min: 1,
+    max: 65_536,
+    unit: "lines",
+    why: "lines of less than 256 octets are to take no more memory than longer ones",
+  },
+  logFlushMs: {
+    value: 200,
+    min: 0,
+    max: 5000,
+    unit: "ms",
+    why: "a reader that is alive takes a full pipe within a few; one that is not must not hold up a restart",
   },
   upstreamConnectMs: {
     value: 2500,

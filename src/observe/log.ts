@@ -5,6 +5,7 @@
 
 import { createConsola } from "consola/core";
 import type { LogFormat, LogLevel } from "../config/config.ts";
+import { boundedLine, type LineFormat } from "./log-line.ts";
 
 /** Extra facts of a line, in a stable order, with names that a program can rely on. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -24,25 +25,28 @@ export interface LogOptions {
   readonly isTerminal: boolean;
   /** Whether the terminal shows colour and its user wants it. */
   readonly hasColour: boolean;
+  /** No line is longer; texts are cut to fit. */
+  readonly lineOctets: number;
   /** Takes whole lines with their line ends. What it throws is ignored: a lost line is better than a lost query. */
   readonly write: (text: string) => void;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
 }
 
-type Sink = (level: LogLevel, message: string, fields: LogFields) => void;
+/** What a line of this level looks like now. */
+type Formatting = (level: LogLevel) => LineFormat;
 
 const severities: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
 /** Opens the log. No method of it ever throws. */
 export function openLog(options: LogOptions): Log {
   const isPretty = options.format === "pretty" || (options.format === "auto" && options.isTerminal);
-  const sink = isPretty ? prettySink(options) : jsonSink(options);
+  const formatting = isPretty ? prettyLines(options) : jsonLines(options);
   const least = severities.indexOf(options.level);
   const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (severities.indexOf(level) > least) return;
     try {
-      sink(level, message, fields ?? {});
+      options.write(boundedLine(formatting(level), message, fields ?? {}, options.lineOctets));
     } catch {
       // Nothing is left to report it to.
     }
@@ -51,11 +55,17 @@ export function openLog(options: LogOptions): Log {
 }
 
 /** One JSON object a line: time (RFC 3339, UTC), level, message, then the fields; they cannot replace the first three. */
-function jsonSink({ write, wallMs }: LogOptions): Sink {
-  return (level, message, fields) => {
-    const line: Record<string, unknown> = { time: new Date(wallMs()).toISOString(), level, message };
-    for (const [name, value] of Object.entries(fields)) if (!Object.hasOwn(line, name)) line[name] = value;
-    write(`${jsonLine(line)}\n`);
+function jsonLines({ wallMs }: LogOptions): Formatting {
+  return (level) => {
+    const time = new Date(wallMs()).toISOString();
+    return {
+      format(message, fields) {
+        const line: Record<string, unknown> = { time, level, message };
+        for (const [name, value] of Object.entries(fields)) if (!Object.hasOwn(line, name)) line[name] = value;
+        return `${jsonLine(line)}\n`;
+      },
+      written: (text) => jsonLine(text).slice(1, -1),
+    };
   };
 }
 
@@ -76,10 +86,11 @@ const marks: Readonly<Record<LogLevel, readonly [mark: string, colour: number]>>
  * For people at a terminal, through consola. Its core with a reporter of ours: the whole of it draws in prompts and
  * the standard streams, which cost 7 ms at every start of the executable, used or not.
  */
-function prettySink({ write, hasColour }: LogOptions): Sink {
-  const report = (level: LogLevel, line: string) => {
+function prettyLines({ hasColour }: LogOptions): Formatting {
+  let line = "";
+  const report = (level: LogLevel, text: string) => {
     const [mark, colour] = marks[level];
-    write(`${hasColour ? `\u001b[${colour}m${mark}\u001b[39m` : mark} ${line}\n`);
+    line = `${hasColour ? `\u001b[${colour}m${mark}\u001b[39m` : mark} ${text}\n`;
   };
   const console = createConsola({
     // Levels are sorted out above; consola gets all of its own, and folds no repeated lines.
@@ -87,7 +98,13 @@ function prettySink({ write, hasColour }: LogOptions): Sink {
     throttle: 0,
     reporters: [{ log: ({ type, args }) => report(type as LogLevel, String(args[0])) }],
   });
-  return (level, message, fields) => console[level](escapeControls(message) + prettyFields(fields));
+  return (level) => ({
+    format(message, fields) {
+      console[level](escapeControls(message) + prettyFields(fields));
+      return line;
+    },
+    written: (text) => quoted(escapeControls(text)),
+  });
 }
 
 function prettyFields(fields: LogFields): string {
@@ -95,13 +112,14 @@ function prettyFields(fields: LogFields): string {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const shown = escapeControls(String(value));
-    text += ` ${name}=${/^[^\s"=]+$/.test(shown) ? shown : quoted(shown)}`;
+    text += ` ${name}=${/^[^\s"=]+$/.test(shown) ? shown : `"${quoted(shown)}"`}`;
   }
   return text;
 }
 
+/** As it looks between quotes. */
 function quoted(text: string): string {
-  return `"${text.replaceAll('"', '\\"')}"`;
+  return text.replaceAll('"', '\\"');
 }
 
 /**

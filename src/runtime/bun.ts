@@ -20,6 +20,8 @@ export function openLibc(libraryName: string): Libc {
     open: { args: ["ptr", "i32"], returns: "i32" },
     // A long in C; the lower half says all there is to say about reads far below 2 GiB.
     read: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    write: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
     recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
     sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
@@ -42,6 +44,8 @@ export function openLibc(libraryName: string): Libc {
     fcntl: symbols.fcntl,
     open: symbols.open,
     read: symbols.read,
+    write: symbols.write,
+    send: symbols.send,
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,

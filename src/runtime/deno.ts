@@ -1,4 +1,5 @@
 /** The C library's calls bound through Deno's FFI (--allow-ffi). Loaded under Deno only. */
+import type { NewFile } from "./files.ts";
 import type { Libc } from "./libc.ts";
 
 /** What is used of Deno's FFI, declared here because the project is checked against Bun's and Node's types. */
@@ -9,7 +10,15 @@ declare const Deno: {
   ): { symbols: Calls };
   UnsafePointer: { of(octets: Uint8Array): object | null; value(pointer: object | null): bigint };
   UnsafePointerView: new (pointer: object) => { getInt32(): number };
+  stderr: { write(octets: Uint8Array): Promise<number> };
+  open(path: string, options: { write: true; createNew: true; mode: number }): Promise<DenoFile>;
 };
+
+interface DenoFile {
+  write(octets: Uint8Array): Promise<number>;
+  sync(): Promise<void>;
+  close(): void;
+}
 
 type Calls = Pick<
   Libc,
@@ -27,6 +36,8 @@ type Calls = Pick<
 > & {
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number, waitAtMost: null): number;
   read(descriptor: number, into: Uint8Array, room: bigint): number;
+  write(descriptor: number, octets: Uint8Array, length: bigint): number;
+  send(descriptor: number, octets: Uint8Array, length: bigint, flags: number): number;
   poll(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): number;
   usleepAside(microseconds: number): Promise<number>;
   pollAside(descriptors: Uint8Array, count: bigint, waitAtMostMs: number): Promise<number>;
@@ -45,6 +56,8 @@ export function openLibc(libraryName: string): Libc {
     open: { parameters: ["buffer", "i32"], result: "i32" },
     // A long in C, as in bun.ts.
     read: { parameters: ["i32", "buffer", "u64"], result: "i32" },
+    write: { parameters: ["i32", "buffer", "u64"], result: "i32" },
+    send: { parameters: ["i32", "buffer", "u64", "i32"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
@@ -69,6 +82,8 @@ export function openLibc(libraryName: string): Libc {
     fcntl: symbols.fcntl,
     open: symbols.open,
     read: (descriptor, into, room) => symbols.read(descriptor, into, BigInt(room)),
+    write: (descriptor, octets, length) => symbols.write(descriptor, octets, BigInt(length)),
+    send: (descriptor, octets, length, flags) => symbols.send(descriptor, octets, BigInt(length), flags),
     close: symbols.close,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
@@ -81,5 +96,20 @@ export function openLibc(libraryName: string): Libc {
     },
     errno: () => errno.getInt32(),
     addressOf: (octets) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(octets)),
+  };
+}
+
+/** By a thread of Deno's pool. Resolves to how many octets were written. */
+export function writeStderr(octets: Uint8Array): Promise<number> {
+  return Deno.stderr.write(octets);
+}
+
+/** As open(2) with O_CREAT and O_EXCL, to be written by a thread of Deno's pool. */
+export async function createFile(path: string, mode: number): Promise<NewFile> {
+  const file = await Deno.open(path, { write: true, createNew: true, mode });
+  return {
+    write: (octets) => file.write(octets),
+    sync: () => file.sync(),
+    close: async () => file.close(),
   };
 }

@@ -4,6 +4,14 @@ import { constants } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import type { FileReplacement, Files, ReadableFile } from "./runtime.ts";
 
+/** A file that did not exist. What is called here must not stop the thread that calls, however long the disk takes. */
+export interface NewFile {
+  /** Resolves to how many octets were written, from the first on. */
+  write(octets: Uint8Array): Promise<number>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** For its owner alone: what is in it says which names were asked for. */
 const MODE = 0o600;
 
@@ -31,14 +39,14 @@ export const files: Files = {
     const beside = `${path}.new`;
     // One that a killed process left, or a link that somebody else laid: O_EXCL follows none.
     await unlink(beside).catch(() => {});
-    const file = await open(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, MODE);
+    const file = await create(beside);
     const abandon = async () => {
       await file.close().catch(() => {});
       await unlink(beside).catch(() => {});
     };
     return {
       async write(octets) {
-        for (let at = 0; at < octets.length; ) at += (await file.write(octets, at, octets.length - at)).bytesWritten;
+        for (let at = 0; at < octets.length; ) at += await file.write(octets.subarray(at));
       },
       async commit() {
         // Else a power cut can leave the new name with no octets behind it.
@@ -50,3 +58,14 @@ export const files: Files = {
     };
   },
 };
+
+/** Deno's node:fs writes in the thread that asks, its own files do not. */
+async function create(path: string): Promise<NewFile> {
+  if (process.versions.deno !== undefined) return (await import("./deno.ts")).createFile(path, MODE);
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, MODE);
+  return {
+    write: async (octets) => (await file.write(octets, 0, octets.length)).bytesWritten,
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}

@@ -23,6 +23,10 @@ export interface Libc {
   open(path: Uint8Array, flags: number): number;
   /** Octets read, 0 at the end, or -1. `room`: octets of `into` that may be written. */
   read(descriptor: number, into: Uint8Array, room: number): number;
+  /** Octets written, or -1. */
+  write(descriptor: number, octets: Uint8Array, length: number): number;
+  /** As write, to a socket. */
+  send(descriptor: number, octets: Uint8Array, length: number, flags: number): number;
   close(descriptor: number): number;
   /** `headers`: struct mmsghdr, at least `count` of them. Datagrams received, or -1. */
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
@@ -71,6 +75,8 @@ export const F_SETFL = 4;
 export const F_SETOWN_EX = 15;
 export const F_OWNER_TID = 0;
 export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_NOCTTY = 0x100;
 export const O_CLOEXEC = 0x80000;
 export const O_NONBLOCK = 0x800;
 /** The kernel sends SIGIO when the descriptor becomes readable. */
@@ -82,11 +88,15 @@ const POLLFD_EVENTS = 2;
 export const POLLFD_REVENTS = 3;
 /** Something can be read. */
 const POLLIN = 1;
+/** Something can be written: to a pipe PIPE_BUF octets at least (pipe(7)). */
+export const POLLOUT = 4;
 
 export const MADV_HUGEPAGE = 14;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+/** No SIGPIPE. */
+export const MSG_NOSIGNAL = 0x4000;
 
 export const EPERM = 1;
 export const EINTR = 4;
@@ -95,6 +105,7 @@ export const EACCES = 13;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ENOBUFS = 105;
 
 /** glibc, then musl under its own name and under the names Alpine gives its loader. */
 const libraryNames: readonly string[] = [
@@ -129,20 +140,20 @@ async function binding(): Promise<(libraryName: string) => Libc> {
   throw new Error("calling the C library needs Bun or Deno");
 }
 
-/** What poll(2) takes, to say which of the descriptors can be read. The same octets, in words and in halves of one. */
+/** What poll(2) takes, to say which of the descriptors can be read, or be written with POLLOUT. The same octets, in words and in halves of one. */
 export interface Pollfds {
   readonly octets: Uint8Array;
   readonly words: Int32Array;
   readonly halves: Int16Array;
 }
 
-export function pollfds(descriptors: readonly number[]): Pollfds {
+export function pollfds(descriptors: readonly number[], events = POLLIN): Pollfds {
   const buffer = new ArrayBuffer(descriptors.length * POLLFD_OCTETS);
   const words = new Int32Array(buffer);
   const halves = new Int16Array(buffer);
   descriptors.forEach((descriptor, i) => {
     words[i * 2] = descriptor;
-    halves[i * 4 + POLLFD_EVENTS] = POLLIN;
+    halves[i * 4 + POLLFD_EVENTS] = events;
   });
   return { octets: new Uint8Array(buffer), words, halves };
 }

@@ -37,8 +37,9 @@ export function writeOut(text: string): void {
 }
 
 /**
- * Writes to standard error at once. Never throws; what does not fit in a full pipe is lost, as a log must not stop
- * the resolver. (The stream objects of the runtimes are not used: making one takes about 10 ms.)
+ * Writes to standard error at once, for commands that run and end: it waits for whoever reads a full pipe, which a process
+ * that serves must not (log-outlet.ts). Never throws. (The stream objects of the runtimes are not used: making one takes
+ * about 10 ms.)
  */
 export function writeError(text: string): void {
   writeAll(STDERR, text, 1);

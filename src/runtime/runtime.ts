@@ -259,6 +259,16 @@ export interface Files {
   replace(path: string): Promise<FileReplacement>;
 }
 
+/** Where lines of the log leave the process. It never holds up the thread that writes. */
+export interface LogOutlet {
+  /**
+   * @returns how many octets were taken, from the first on; 0: none now, there may be room later; less: writing failed.
+   * A promise of that, which never rejects, where another thread writes: then nothing more is to be written until it is
+   * resolved.
+   */
+  write(octets: Uint8Array): number | Promise<number>;
+}
+
 /** How packets leave this host. */
 export interface NetworkPath {
   /** Text that differs when an address or a default route of the host does. */

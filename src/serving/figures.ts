@@ -21,6 +21,9 @@ export class WorkerFigures {
   readonly beats: Float64Array;
   /** One place: how often another thread took its place; written by the main thread. */
   readonly replaced: Float64Array;
+  /** One place each: lines of its log that it sent, and that the main thread has taken. */
+  readonly linesSent: Float64Array;
+  readonly linesTaken: Float64Array;
 
   constructor(upstreams: number, figures = new Figures()) {
     const each = Array.from({ length: upstreams });
@@ -33,11 +36,14 @@ export class WorkerFigures {
     this.gauges = each.map(() => new GaugeFigures(figures));
     this.beats = figures.take(1);
     this.replaced = figures.take(1);
+    this.linesSent = figures.take(1);
+    this.linesTaken = figures.take(1);
   }
 
   /** The worker is gone: what it counted stays, what it had at the time is over. */
   clear(): void {
     this.waiting.fill(0);
+    this.linesTaken.set(this.linesSent);
     this.open.clear();
     for (const gauges of this.gauges) gauges.clear();
   }

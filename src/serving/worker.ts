@@ -1,14 +1,13 @@
 /** A further worker: the module its thread runs. It serves as the main thread does, and leaves to it what is the process'. */
 
 import { FollowedCacheTime } from "../cache/cache-time.ts";
-import type { LogLevel } from "../config/config.ts";
-import type { Log, LogFields } from "../observe/log.ts";
 import { uncaughtReporter } from "../observe/uncaught.ts";
 import { onUncaught } from "../runtime/process.ts";
 import { threadRuntime } from "../runtime/select.ts";
 import { thisThread } from "../runtime/threads.ts";
 import { SharedFigures } from "./figures.ts";
 import type { Boot, FromWorker, ToWorker } from "./messages.ts";
+import { SentLog } from "./sent-log.ts";
 import { makeServing, type Serving } from "./serving.ts";
 
 let serving: Serving | undefined;
@@ -16,14 +15,14 @@ let wakeAll = () => {};
 
 const thread = await thisThread((message) => obey(message as ToWorker));
 const post = (message: FromWorker) => thread.post(message);
-const at = (level: LogLevel) => (message: string, fields?: LogFields) => post({ level, message, fields });
-const log: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 
 await serve(thread.boot as Boot);
 
 async function serve(boot: Boot): Promise<void> {
   const { worker, workers, config, sockets } = boot;
   const figures = new SharedFigures(boot.figures, workers, config.upstreams.length);
+  const sentLog = new SentLog(post, figures.workers[worker]!);
+  const { log } = sentLog;
   const { runtime, ...relayed } = await threadRuntime(thread.clock, boot.places);
   wakeAll = relayed.wakeAll;
   const { engine } = await runtime.udpEngine("batched");
@@ -43,6 +42,7 @@ async function serve(boot: Boot): Promise<void> {
   onUncaught(uncaughtReporter(log));
   // Shows that it lives, and what its upstreams are like.
   const beat = () => {
+    sentLog.tellLost();
     const own = figures.workers[worker]!;
     own.beats[0]!++;
     for (const [i, server] of made.upstreams.servers.entries()) own.gauges[i]!.write(server.gauges());

@@ -81,7 +81,10 @@ export class Workers {
       const shared = { worker, workers: this.count, figures: this.#memory, shift: this.shift, places: own };
       return new WatchedWorker(worker, { ...boot, ...shared }, this.#parts, {
         beats: () => this.figures.workers[worker]!.beats[0]!,
-        onLine: (line) => this.#log.write(worker, line),
+        onLine: (line) => {
+          this.figures.workers[worker]!.linesTaken[0]!++;
+          this.#log.write(worker, line);
+        },
         onGone: () => {
           relay.closeThoseOf(thread);
           store?.releaseLockOf(worker);

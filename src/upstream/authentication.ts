@@ -72,11 +72,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "host unreachable",
 };
 
+const MAX_NAMES = 10;
+
 /** One phrase for a failed connection or handshake, to follow "upstream X: ". */
 export function describeFailure(error: Error | undefined): string {
   if (error === undefined) return "it closed the connection during the handshake";
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${REASONS[code]}: ${firstLine(error.message)}`;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${REASONS[code]}: ${firstNames(firstLine(error.message))}`;
   return REASONS[code] ?? firstLine(error.message) + (code === "" ? "" : ` (${code})`);
 }
 
@@ -84,6 +86,13 @@ export function describeFailure(error: Error | undefined): string {
 export function isNetworkFailure(error: Error | undefined): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
   return code.startsWith("E") && !code.startsWith("ERR_");
+}
+
+/** A certificate can be for thousands of names; the first ones show whose it is. */
+function firstNames(text: string): string {
+  const names = text.split(", ");
+  if (names.length <= MAX_NAMES) return text;
+  return `${names.slice(0, MAX_NAMES).join(", ")} and ${names.length - MAX_NAMES} more`;
 }
 
 function firstLine(text: string): string {

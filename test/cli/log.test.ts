@@ -10,6 +10,7 @@ function logInto(lines: string[], format: LogFormat, level: LogLevel = "info", i
     level,
     isTerminal,
     hasColour: false,
+    lineOctets: 4096,
     write: (text) => lines.push(text),
     wallMs: () => 1_700_000_000_000,
   });
@@ -91,6 +92,7 @@ test("a log that cannot be written throws nothing", () => {
       level: "debug",
       isTerminal: true,
       hasColour: true,
+      lineOctets: 4096,
       write: () => {
         throw new Error("gone");
       },

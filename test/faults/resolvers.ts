@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { spawnTied } from "../support/tied-children.ts";
 import { bareEnvironment } from "../support/toolchain.ts";
 import { type Rig, type RigUpstream, UPSTREAM_NAME, UPSTREAM_PORT } from "./rig.ts";
+import { openUnreadLog } from "./unread-log.ts";
 
 export const RESOLVERS = ["fdns", "unbound", "dnsdist", "knot-resolver", "stubby"] as const;
 export type ResolverName = (typeof RESOLVERS)[number];
@@ -77,6 +78,8 @@ export function missingPackages(names: readonly ResolverName[]): string[] {
 export interface Resolver {
   readonly pid: number;
   readonly log: () => string;
+  /** From now on it can log no more, where nobody reads its log. */
+  fillLog(): void;
   kill(signal: NodeJS.Signals): void;
   /** Whether it still runs. */
   readonly alive: boolean;
@@ -84,7 +87,13 @@ export interface Resolver {
 }
 
 /** Starts it inside the rig; it listens on 127.0.0.1 at RESOLVER_PORT soon after. */
-export function startResolver(name: ResolverName, rig: Rig, folder: string, executable: string): Resolver {
+export function startResolver(
+  name: ResolverName,
+  rig: Rig,
+  folder: string,
+  executable: string,
+  logIsUnread = false,
+): Resolver {
   const { template, upstream, command } = LAUNCHES[name];
   const own = join(folder, name);
   mkdirSync(own);
@@ -100,19 +109,22 @@ export function startResolver(name: ResolverName, rig: Rig, folder: string, exec
     writeFileSync(configuration, text);
   }
   const logFile = join(own, "log");
+  const unread = logIsUnread ? openUnreadLog(join(own, "unread")) : undefined;
   const child = spawnTied(
     [...rig.near.within, ...command({ folder: own, configuration, executable, caFile, upstreams: rig.upstreams })],
     {
       cwd: own,
       env: { ...bareEnvironment(), FDNS_LOG_FORMAT: "json" },
       stdin: "ignore",
-      stdout: Bun.file(logFile),
-      stderr: Bun.file(logFile),
+      stdout: unread?.descriptor ?? Bun.file(logFile),
+      stderr: unread?.descriptor ?? Bun.file(logFile),
     },
   );
+  void child.exited.then(() => unread?.close());
   return {
     pid: child.pid,
-    log: () => readFileSync(logFile, "utf8"),
+    log: () => (unread === undefined ? readFileSync(logFile, "utf8") : ""),
+    fillLog: () => unread?.fill(),
     kill: (signal) => child.kill(signal),
     get alive() {
       return child.exitCode === null && child.signalCode === null;

@@ -4,6 +4,7 @@ import type { Pace } from "./pace.ts";
 import * as answers from "./rows-answers.ts";
 import * as cache from "./rows-cache.ts";
 import * as connections from "./rows-connections.ts";
+import * as host from "./rows-host.ts";
 import * as lost from "./rows-lost-upstreams.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -36,5 +37,6 @@ export function rowsAt(pace: Pace): Scenario[] {
     cache.subdomainFlood,
     connections.suspended,
     lost.addressReplaced,
+    host.logUnread,
   ].map((row) => row(pace));
 }

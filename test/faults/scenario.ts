@@ -53,6 +53,8 @@ export interface Scenario {
   readonly alone?: boolean;
   readonly upstreams: readonly UpstreamSpec[];
   readonly impairment?: Impairment;
+  /** Nobody reads what the resolver logs, and Resolver.fillLog() leaves no room for it. */
+  readonly logIsUnread?: true;
   readonly load: readonly Segment[];
   /** Which queries the table's numbers are of, where nobody could answer the others; default all. */
   readonly counted?: Selection;
@@ -74,7 +76,7 @@ export async function runScenario(
   const rig = await makeRig(scenario.upstreams, folder, executable, scenario.impairment);
   let resolver: Resolver | undefined;
   try {
-    resolver = startResolver(name, rig, folder, executable);
+    resolver = startResolver(name, rig, folder, executable, scenario.logIsUnread);
     return await runInside(scenario, rig, resolver, folder);
   } catch (error) {
     throw new Error(`row ${scenario.row}, ${name}: ${(error as Error).message}\n${resolver?.log() ?? ""}`, {

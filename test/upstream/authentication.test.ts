@@ -101,6 +101,13 @@ describe("what an operator reads", () => {
     ["ESOMETHING", "technical (ESOMETHING)"],
   ])("%s", (code, text) => expect(describeFailure(failure(code))).toBe(text));
 
+  test("of a certificate for thousands of names, the first ones", () => {
+    const names = Array.from({ length: 2000 }, (_, i) => `DNS:host-${i}.example.net`).join(", ");
+    const text = describeFailure(failure("ERR_TLS_CERT_ALTNAME_INVALID", `not among: ${names}`));
+    expect(text).toStartWith("its certificate is for another name: not among: DNS:host-0.example.net, DNS:host-1.");
+    expect(text).toEndWith("DNS:host-9.example.net and 1990 more");
+  });
+
   test("errors without a code, and none at all", () => {
     expect(describeFailure(new Error("its key is wrong\nat x"))).toBe("its key is wrong");
     expect(describeFailure(undefined)).toBe("it closed the connection during the handshake");

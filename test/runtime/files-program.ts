@@ -1,0 +1,11 @@
+/** Replaces the file named by its last argument with 16 MiB, prints "written", and goes on until it is ended. */
+
+import { files } from "../../src/runtime/files.ts";
+
+const PIECES = 16;
+
+const file = await files.replace(process.argv.at(-1)!);
+for (let i = 0; i < PIECES; i++) await file.write(new Uint8Array(1 << 20));
+await file.commit();
+console.log("written");
+setInterval(() => {}, 1000);
