@@ -15,12 +15,16 @@ type Calls = Pick<
   Libc,
   | "socket"
   | "bind"
+  | "connect"
   | "getsockname"
   | "setsockopt"
   | "getsockopt"
   | "fcntl"
   | "open"
   | "close"
+  | "getrlimit"
+  | "flock"
+  | "signal"
   | "sendmmsg"
   | "usleep"
   | "madvise"
@@ -38,6 +42,7 @@ export function openLibc(libraryName: string): Libc {
   const { symbols } = Deno.dlopen(libraryName, {
     socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
     bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+    connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
     getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
     setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
     getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
@@ -46,6 +51,9 @@ export function openLibc(libraryName: string): Libc {
     // A long in C, as in bun.ts.
     read: { parameters: ["i32", "buffer", "u64"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
+    getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    flock: { parameters: ["i32", "i32"], result: "i32" },
+    signal: { parameters: ["i32", "u64"], result: "u64" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
     usleep: { parameters: ["u32"], result: "i32" },
@@ -63,6 +71,7 @@ export function openLibc(libraryName: string): Libc {
     libraryName,
     socket: symbols.socket,
     bind: symbols.bind,
+    connect: symbols.connect,
     getsockname: symbols.getsockname,
     setsockopt: symbols.setsockopt,
     getsockopt: symbols.getsockopt,
@@ -70,6 +79,9 @@ export function openLibc(libraryName: string): Libc {
     open: symbols.open,
     read: (descriptor, into, room) => symbols.read(descriptor, into, BigInt(room)),
     close: symbols.close,
+    getrlimit: symbols.getrlimit,
+    flock: symbols.flock,
+    signal: symbols.signal,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
     usleep: symbols.usleep,

@@ -144,8 +144,10 @@ export interface TcpListenOptions {
   readonly sharing?: Sharing | undefined;
   /** Called for each connection; returns who handles it, or undefined to refuse (the connection is closed). */
   readonly onConnection: (stream: AcceptedStream) => StreamHandler | undefined;
-  /** accept(2) failed, as when descriptors ran out; the listener goes on. */
+  /** accept(2) failed; the listener goes on. */
   readonly onFault: (fault: Error) => void;
+  /** No descriptor is left for a new client, and clients wait or are refused by the kernel; or one is again. */
+  readonly onShortage?: (isShort: boolean) => void;
 }
 
 export interface TcpListener {
@@ -266,6 +268,14 @@ export interface NetworkPath {
   close(): void;
 }
 
+/** Of this process. */
+export interface DescriptorLimit {
+  /** How many files and sockets may be open. */
+  readonly limit: number;
+  /** How many are, about. */
+  readonly inUse: number;
+}
+
 export interface Runtime {
   /** For the start-up line: "bun 1.4.5", "deno 2.9.6". */
   readonly description: string;
@@ -279,6 +289,8 @@ export interface Runtime {
   /** Parses each certificate once. @throws Error if one does not parse. */
   trustAnchors(pem: readonly string[]): TrustAnchors;
   localAddresses(): LocalAddress[];
+  /** Undefined where it is not known, or there is none. */
+  descriptorLimit(): Promise<DescriptorLimit | undefined>;
   openNetworkPath(): Promise<NetworkPath>;
   /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
   uptimeMs(): number | undefined;
