@@ -8,7 +8,7 @@ import { uncaughtReporter } from "../observe/uncaught.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { environment, onUncaught, terminals, writeError } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
-import { endsWithin, firstStopSignal } from "./lifetime.ts";
+import { endsWithin, firstStopSignal, outliveOtherSignals } from "./lifetime.ts";
 import { programVersion } from "./version.ts";
 
 export const serve: Command = {
@@ -51,6 +51,7 @@ export function logFor(config: Pick<Config, "logFormat" | "logLevel">): Log {
 /** Starts fdns, waits for a signal, stops it. @returns the exit code; rejects if it cannot start. */
 export async function serveUntilStopped(config: Config, log: Log): Promise<number> {
   const stopSignal = firstStopSignal();
+  outliveOtherSignals(log);
   const [{ start }, { selectRuntime }] = await Promise.all([import("../app.ts"), import("../runtime/select.ts")]);
   const starting = start(config, { runtime: selectRuntime(), log, version: programVersion });
   const started = await Promise.race([starting, stopSignal]);

@@ -119,6 +119,8 @@ function writeCa(path: string, pem: string): void {
   }
 }
 
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+
 /** Resolves when the process is told to end; puts signal handlers in place until then. */
 function untilStopped(upstream: TestUpstream, { log, stop }: TestUpstreamOutput): Promise<void> {
   return new Promise((resolve) => {
@@ -127,10 +129,12 @@ function untilStopped(upstream: TestUpstream, { log, stop }: TestUpstreamOutput)
       log.info("certificate rotation asked for by SIGHUP", { keyRotations: upstream.counters.keyRotations });
     };
     const onStop = () => {
-      process.off("SIGTERM", onStop).off("SIGINT", onStop).off("SIGHUP", onHangup);
+      for (const signal of STOP_SIGNALS) process.off(signal, onStop);
+      process.off("SIGHUP", onHangup);
       resolve();
     };
-    process.on("SIGTERM", onStop).on("SIGINT", onStop).on("SIGHUP", onHangup);
+    for (const signal of STOP_SIGNALS) process.on(signal, onStop);
+    process.on("SIGHUP", onHangup);
     stop?.addEventListener("abort", onStop, { once: true });
     if (stop?.aborted) onStop();
   });
@@ -149,7 +153,7 @@ function startLine(upstream: TestUpstream, plan: TestUpstreamPlan, control: Sock
 }
 
 /**
- * Serves until SIGTERM or SIGINT. Prints one JSON line when it serves and one with the counters at the end.
+ * Serves until SIGTERM, SIGINT or SIGQUIT. Prints one JSON line when it serves and one with the counters at the end.
  * @returns the exit code, 0.
  * @throws UsageError for a bad value; Error when an address cannot be bound (as rejections).
  */

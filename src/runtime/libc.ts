@@ -99,6 +99,8 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 
 export const SIG_IGN = 1n;
+/** No system sends it any more (signal(7)). */
+export const SIGSTKFLT = 16;
 /** Those that programs give a meaning; the C library keeps the two below for itself (signal(7)). */
 export const FIRST_REALTIME_SIGNAL = 34;
 export const LAST_REALTIME_SIGNAL = 64;
