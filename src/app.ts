@@ -17,6 +17,7 @@ import type { UnixListener } from "./runtime/unix-listen.ts";
 import { fitToDescriptors } from "./serving/descriptor-budget.ts";
 import { lifetimeLimits } from "./serving/limits.ts";
 import { observe } from "./serving/observe.ts";
+import { refuseForeignPaths } from "./serving/own-paths.ts";
 import { makeServing, type Serving } from "./serving/serving.ts";
 import type { Workers } from "./serving/workers.ts";
 import { PathWatch } from "./upstream/path-watch.ts";
@@ -39,6 +40,7 @@ export interface RunningApp {
 export async function start(wanted: Config, { runtime, log: processLog, version }: AppParts): Promise<RunningApp> {
   const { clock } = runtime;
   const roots = loadTrustedRoots(wanted.ca);
+  await refuseForeignPaths(wanted, runtime.files);
   const memory = wanted.cacheOctets === 0 ? undefined : cacheMemory(wanted.cacheOctets);
   if (memory !== undefined) await runtime.adviseHugePages(memory);
   const { engine, whyNotBatched } = await runtime.udpEngine(wanted.udpEngine);

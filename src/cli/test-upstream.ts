@@ -1,12 +1,14 @@
 /** `fdns test-upstream`: a DNS over TLS server with bad certificates and bad manners, for tests. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import { json, listenHttp } from "../runtime/http-listen.ts";
-import type { SocketAddress } from "../runtime/runtime.ts";
+import { writeOwnFile } from "../runtime/own-file.ts";
+import type { FileKind, SocketAddress } from "../runtime/runtime.ts";
 import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
-import { CERTIFICATES } from "../testupstream/certificates.ts";
+import { CA_NAME, CERTIFICATES } from "../testupstream/certificates.ts";
 import { readBehaviours, readTestUpstreamOptions, type TestUpstreamPlan } from "../testupstream/options.ts";
 import { ALPN_CHOICES, startTestUpstream, type TestUpstream } from "../testupstream/start.ts";
 import type { OptionSpec, ParsedArguments } from "./arguments.ts";
@@ -111,9 +113,27 @@ function readFile(path: string, flag: string): string {
   }
 }
 
-function writeCa(path: string, pem: string): void {
+/** A certificate of an earlier run. */
+const CA_FILE: FileKind = {
+  name: "certificate of a throw-away CA of fdns",
+  lookAtOctets: 65_536,
+  isOwn: (octets) => octets.length === 0 || isThrowAwayCa(octets),
+  blank: new Uint8Array(0),
+};
+
+function isThrowAwayCa(octets: Uint8Array): boolean {
+  const pem = new TextDecoder("latin1").decode(octets);
+  if (!/^-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*$/.test(pem)) return false;
   try {
-    writeFileSync(path, pem);
+    return new X509Certificate(pem).subject === `CN=${CA_NAME}`;
+  } catch {
+    return false;
+  }
+}
+
+async function writeCa(path: string, pem: string): Promise<void> {
+  try {
+    await writeOwnFile(path, new TextEncoder().encode(pem), CA_FILE, 0o644);
   } catch (cause) {
     throw new UsageError(`--ca-out "${path}": ${(cause as Error).message}; allowed: a file that can be written`);
   }
@@ -161,7 +181,7 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
   const plan = readTestUpstreamOptions(args.values, readFile);
   const upstream = await startTestUpstream(plan.upstream);
   try {
-    if (plan.caOut !== undefined) writeCa(plan.caOut, upstream.caPem);
+    if (plan.caOut !== undefined) await writeCa(plan.caOut, upstream.caPem);
     const control =
       plan.control &&
       (await listenHttp({
