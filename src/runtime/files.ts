@@ -1,6 +1,6 @@
 /** Files that fdns keeps for itself, read and replaced without holding up the event loop. */
 
-import { constants } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { lstat, open } from "node:fs/promises";
 import { type FileLock, lockFile } from "./file-lock.ts";
 import { abandon, inspect, openBeside, orUndefined, removeLeftovers, takePlace } from "./own-file.ts";
@@ -74,7 +74,7 @@ async function claim(path: string, kind: FileKind): Promise<FileLock | undefined
     // Somebody removed or replaced what was ours.
     held?.release();
     locks.delete(path);
-    if (found === undefined) await begin(path, kind);
+    if (found === undefined) begin(path, kind);
     const lock = await orUndefined(lockFile(path));
     if (lock === undefined) return undefined;
     const named = await orUndefined(lstat(path));
@@ -92,13 +92,19 @@ function isSame(one: Pick<FileLock, "dev" | "ino">, other: Pick<FileLock, "dev" 
   return one.dev === other.dev && one.ino === other.ino;
 }
 
-/** There has to be a file for it to be locked. */
-async function begin(path: string, kind: FileKind): Promise<void> {
+/** There has to be a file for it to be locked. In one go, as nobody should find it without its mark. */
+function begin(path: string, kind: FileKind): void {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = await open(path, flags, MODE).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "EEXIST") return undefined;
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, flags, MODE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
     throw error;
-  });
-  await file?.writeFile(kind.blank);
-  await file?.close();
+  }
+  try {
+    writeSync(descriptor, kind.blank);
+  } finally {
+    closeSync(descriptor);
+  }
 }
