@@ -14,8 +14,10 @@ import type { Log } from "./observe/log.ts";
 import type { HttpListener } from "./runtime/http-listen.ts";
 import { BindError, type Clock, type Runtime, type UdpEngine } from "./runtime/runtime.ts";
 import type { UnixListener } from "./runtime/unix-listen.ts";
+import { fitToDescriptors } from "./serving/descriptor-budget.ts";
 import { lifetimeLimits } from "./serving/limits.ts";
 import { observe } from "./serving/observe.ts";
+import { refuseForeignPaths } from "./serving/own-paths.ts";
 import { makeServing, type Serving } from "./serving/serving.ts";
 import type { Workers } from "./serving/workers.ts";
 import { PathWatch } from "./upstream/path-watch.ts";
@@ -35,14 +37,16 @@ export interface RunningApp {
 }
 
 /** Starts fdns. Rejects with UsageError or an Error that an operator can act on; nothing is left open then. */
-export async function start(config: Config, { runtime, log: processLog, version }: AppParts): Promise<RunningApp> {
+export async function start(wanted: Config, { runtime, log: processLog, version }: AppParts): Promise<RunningApp> {
   const { clock } = runtime;
-  const roots = loadTrustedRoots(config.ca);
-  const memory = config.cacheOctets === 0 ? undefined : cacheMemory(config.cacheOctets);
+  const roots = loadTrustedRoots(wanted.ca);
+  await refuseForeignPaths(wanted, runtime.files);
+  const memory = wanted.cacheOctets === 0 ? undefined : cacheMemory(wanted.cacheOctets);
   if (memory !== undefined) await runtime.adviseHugePages(memory);
-  const { engine, whyNotBatched } = await runtime.udpEngine(config.udpEngine);
-  const workers = await prepareWorkers(config, engine, clock, processLog);
+  const { engine, whyNotBatched } = await runtime.udpEngine(wanted.udpEngine);
+  const workers = await prepareWorkers(wanted, engine, clock, processLog);
   const log = workers?.ownLog ?? processLog;
+  const { config, lowered } = fitToDescriptors(wanted, await runtime.descriptorLimit(), workers?.count ?? 1);
   const cacheTime = new CacheTime({ clock, uptimeMs: runtime.uptimeMs, ...(workers && { shift: workers.shift }) });
   const common = { roots: roots.pem, memory };
   const serving = makeServing(config, { ...common, runtime, log, engine, cacheTime, share: workers?.ownShare });
@@ -87,6 +91,7 @@ export async function start(config: Config, { runtime, log: processLog, version 
     upstreams.renew();
     workers?.tell("renew");
   });
+  if (lowered !== undefined) log.warn(lowered);
   log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
     upstreams: config.upstreams.map(({ text }) => text).join(", "),
     chosenBy: config.defaultUpstreams ? "default" : "configuration",

@@ -15,6 +15,7 @@ import {
   checksumOf,
   MAX_ENTRY_OCTETS,
   SNAPSHOT_HEADER_OCTETS,
+  SNAPSHOT_KIND,
   writeSnapshotEntry,
   writeSnapshotHeader,
 } from "./snapshot.ts";
@@ -49,6 +50,8 @@ export class CacheFile {
   /** Of the cache when it was last written: while nothing was stored since, the file is as good as a new one. */
   #savedStores = -1;
   #isFailing = false;
+  /** Another process writes the file. */
+  #isAnothers = false;
 
   constructor(parts: CacheFileParts) {
     this.#parts = parts;
@@ -61,7 +64,7 @@ export class CacheFile {
     return this.#next(async () => {
       await this.#restore();
       // An operator should learn at the start that the folder is not writable, not at the end.
-      await this.#try(async () => (await this.#parts.files.replace(this.#parts.path)).abandon());
+      await this.#try(async () => (await this.#begin())?.abandon());
     });
   }
 
@@ -131,10 +134,24 @@ export class CacheFile {
     }
   }
 
+  /** Undefined while another fdns writes the file, as during an upgrade: what it has learned is worth as much. */
+  async #begin(): Promise<FileReplacement | undefined> {
+    const { files, path, log } = this.#parts;
+    const file = await files.replace(path, SNAPSHOT_KIND);
+    const isAnothers = file === undefined;
+    if (isAnothers !== this.#isAnothers) {
+      if (isAnothers)
+        log.info(`cache file ${path} is written by another fdns: this one only reads it, until that ends`);
+      else log.info(`cache file ${path} is written by this fdns now`);
+    }
+    this.#isAnothers = isAnothers;
+    return file;
+  }
+
   async #save(): Promise<void> {
-    const { files, path, store } = this.#parts;
-    const { stores } = store.counters;
-    const file = await files.replace(path);
+    const { stores } = this.#parts.store.counters;
+    const file = await this.#begin();
+    if (file === undefined) return;
     try {
       await this.#write(file);
       await file.commit();

@@ -17,6 +17,7 @@
  */
 
 import { crc32 } from "node:zlib";
+import type { FileKind } from "../runtime/runtime.ts";
 import { readUint16, readUint32, writeUint16, writeUint32 } from "../wire/octets.ts";
 import { HEADER_OCTETS, MAX_MESSAGE_OCTETS } from "../wire/protocol.ts";
 import type { FoundEntry } from "./store.ts";
@@ -42,11 +43,24 @@ export function writeSnapshotHeader(room: Uint8Array, wallMs: number): void {
   new DataView(room.buffer, room.byteOffset).setFloat64(12, wallMs);
 }
 
+/** The cache file by its mark; one that was cut within it, even to nothing, holds nothing that could be lost. */
+export const SNAPSHOT_KIND: FileKind = {
+  name: "cache file of fdns",
+  lookAtOctets: MAGIC.length,
+  isOwn: (start) => start.every((octet, i) => octet === MAGIC[i]),
+  get blank() {
+    const octets = new Uint8Array(SNAPSHOT_HEADER_OCTETS + CHECKSUM_OCTETS);
+    writeSnapshotHeader(octets, 0);
+    writeUint32(octets, SNAPSHOT_HEADER_OCTETS, checksumOf(octets.subarray(0, SNAPSHOT_HEADER_OCTETS), 0));
+    return octets;
+  },
+};
+
 /** When the file was written, in milliseconds since 1970; or why it is none that can be read, for the log. */
 export function readSnapshotHeader(octets: Uint8Array): number | string {
-  if (octets.length < SNAPSHOT_HEADER_OCTETS || MAGIC.some((octet, i) => octets[i] !== octet)) {
-    return "it is no cache file of fdns";
-  }
+  if (octets.length === 0) return "it is empty";
+  if (!SNAPSHOT_KIND.isOwn(octets.subarray(0, MAGIC.length))) return `it is no ${SNAPSHOT_KIND.name}`;
+  if (octets.length < SNAPSHOT_HEADER_OCTETS) return "it is damaged";
   const version = readUint32(octets, 8);
   if (version !== VERSION) return `it has the format ${version}, and this fdns reads ${VERSION}`;
   const savedMs = new DataView(octets.buffer, octets.byteOffset).getFloat64(12);

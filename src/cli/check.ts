@@ -9,8 +9,10 @@ import { serveOptions } from "../config/options.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import { formatDuration, formatSeconds, formatSize } from "../config/values.ts";
 import { escapeControls } from "../observe/log.ts";
+import { files } from "../runtime/files.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { Roots } from "../runtime/trust-store.ts";
+import { refuseForeignPaths } from "../serving/own-paths.ts";
 import { pinned } from "../upstream/dates-waived.ts";
 import { type Command, exitCodes } from "./command.ts";
 
@@ -23,6 +25,7 @@ export const check: Command = {
   async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
     for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
+    await refuseForeignPaths(config, files);
     writeOut(configReport(config, loadTrustedRoots(config.ca), await workersLine(config)));
     return exitCodes.ok.code;
   },

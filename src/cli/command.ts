@@ -43,10 +43,13 @@ export interface CommandEntry {
 
 /** What every command ends with, for --help and for whoever starts fdns from a script. */
 export const exitCodes = {
-  ok: { code: 0, meaning: "done, or stopped by SIGTERM or SIGINT" },
+  ok: { code: 0, meaning: "done, or stopped by SIGTERM, SIGINT or SIGQUIT" },
   failure: { code: 1, meaning: "could not start or go on: an address to listen on is taken, a file cannot be read" },
   usage: { code: 2, meaning: "a wrong flag, value, variable or address; nothing was opened" },
-  signalled: { code: "130, 143", meaning: "a second SIGINT, SIGTERM while stopping: ended at once" },
+  signalled: {
+    code: "128+N",
+    meaning: "a second SIGINT (2), SIGQUIT (3) or SIGTERM (15) while stopping: ended at once",
+  },
 } as const;
 
 export const HELP_DESCRIPTION = "Print this help";

@@ -1,13 +1,15 @@
 /** How long a serving command lives: until a signal, then until what is in flight is done, within a bound. */
 
+import type { Log } from "../observe/log.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { exit, exitCodeOfSignal, onStopSignal, type StopSignal } from "../runtime/process.ts";
+import { exit } from "../runtime/process.ts";
+import { exitCodeOfSignal, onOtherSignal, onStopSignal, type StopSignal } from "../runtime/signals.ts";
 
 /** Time past the bound that stop() itself gets, for closing what it cut off. */
 const GRACE_MS = 250;
 
 /**
- * Listens for SIGTERM and SIGINT from now on. The first resolves the promise, the second ends the process at once
+ * Listens for SIGTERM, SIGINT and SIGQUIT from now on. The first resolves the promise, the second ends the process at once
  * with 128 and the signal's number.
  */
 export function firstStopSignal(): Promise<StopSignal> {
@@ -18,6 +20,17 @@ export function firstStopSignal(): Promise<StopSignal> {
       isStopping = true;
       resolve(signal);
     });
+  });
+}
+
+/** No other signal ends the process from now on; the log hears of each kind once. */
+export function outliveOtherSignals(log: Log): void {
+  const told = new Set<string>();
+  onOtherSignal((signal) => {
+    if (told.has(signal)) return;
+    told.add(signal);
+    if (signal === "SIGHUP") log.info("SIGHUP: nothing to reload; a restart reads the configuration anew");
+    else log.info(`${signal} is ignored`);
   });
 }
 

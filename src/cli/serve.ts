@@ -7,7 +7,7 @@ import type { Log } from "../observe/log.ts";
 import { uncaughtReporter } from "../observe/uncaught.ts";
 import { environment, onUncaught } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
-import { endsWithin, firstStopSignal } from "./lifetime.ts";
+import { endsWithin, firstStopSignal, outliveOtherSignals } from "./lifetime.ts";
 import { openProcessLog } from "./process-log.ts";
 import { programVersion } from "./version.ts";
 
@@ -41,6 +41,7 @@ export const serve: Command = {
 /** Starts fdns, waits for a signal, stops it. @returns the exit code; rejects if it cannot start. */
 export async function serveUntilStopped(config: Config, log: Log): Promise<number> {
   const stopSignal = firstStopSignal();
+  outliveOtherSignals(log);
   const [{ start }, { selectRuntime }] = await Promise.all([import("../app.ts"), import("../runtime/select.ts")]);
   const starting = start(config, { runtime: selectRuntime(), log, version: programVersion });
   const started = await Promise.race([starting, stopSignal]);

@@ -1,12 +1,14 @@
 /** `fdns test-upstream`: a DNS over TLS server with bad certificates and bad manners, for tests. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import { json, listenHttp } from "../runtime/http-listen.ts";
-import type { SocketAddress } from "../runtime/runtime.ts";
+import { writeOwnFile } from "../runtime/own-file.ts";
+import type { FileKind, SocketAddress } from "../runtime/runtime.ts";
 import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
-import { CERTIFICATES } from "../testupstream/certificates.ts";
+import { CA_NAME, CERTIFICATES } from "../testupstream/certificates.ts";
 import { readBehaviours, readTestUpstreamOptions, type TestUpstreamPlan } from "../testupstream/options.ts";
 import { ALPN_CHOICES, startTestUpstream, type TestUpstream } from "../testupstream/start.ts";
 import type { OptionSpec, ParsedArguments } from "./arguments.ts";
@@ -111,13 +113,33 @@ function readFile(path: string, flag: string): string {
   }
 }
 
-function writeCa(path: string, pem: string): void {
+/** A certificate of an earlier run. */
+const CA_FILE: FileKind = {
+  name: "certificate of a throw-away CA of fdns",
+  lookAtOctets: 65_536,
+  isOwn: (octets) => octets.length === 0 || isThrowAwayCa(octets),
+  blank: new Uint8Array(0),
+};
+
+function isThrowAwayCa(octets: Uint8Array): boolean {
+  const pem = new TextDecoder("latin1").decode(octets);
+  if (!/^-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*$/.test(pem)) return false;
   try {
-    writeFileSync(path, pem);
+    return new X509Certificate(pem).subject === `CN=${CA_NAME}`;
+  } catch {
+    return false;
+  }
+}
+
+async function writeCa(path: string, pem: string): Promise<void> {
+  try {
+    await writeOwnFile(path, new TextEncoder().encode(pem), CA_FILE, 0o644);
   } catch (cause) {
     throw new UsageError(`--ca-out "${path}": ${(cause as Error).message}; allowed: a file that can be written`);
   }
 }
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
 /** Resolves when the process is told to end; puts signal handlers in place until then. */
 function untilStopped(upstream: TestUpstream, { log, stop }: TestUpstreamOutput): Promise<void> {
@@ -127,10 +149,12 @@ function untilStopped(upstream: TestUpstream, { log, stop }: TestUpstreamOutput)
       log.info("certificate rotation asked for by SIGHUP", { keyRotations: upstream.counters.keyRotations });
     };
     const onStop = () => {
-      process.off("SIGTERM", onStop).off("SIGINT", onStop).off("SIGHUP", onHangup);
+      for (const signal of STOP_SIGNALS) process.off(signal, onStop);
+      process.off("SIGHUP", onHangup);
       resolve();
     };
-    process.on("SIGTERM", onStop).on("SIGINT", onStop).on("SIGHUP", onHangup);
+    for (const signal of STOP_SIGNALS) process.on(signal, onStop);
+    process.on("SIGHUP", onHangup);
     stop?.addEventListener("abort", onStop, { once: true });
     if (stop?.aborted) onStop();
   });
@@ -149,7 +173,7 @@ function startLine(upstream: TestUpstream, plan: TestUpstreamPlan, control: Sock
 }
 
 /**
- * Serves until SIGTERM or SIGINT. Prints one JSON line when it serves and one with the counters at the end.
+ * Serves until SIGTERM, SIGINT or SIGQUIT. Prints one JSON line when it serves and one with the counters at the end.
  * @returns the exit code, 0.
  * @throws UsageError for a bad value; Error when an address cannot be bound (as rejections).
  */
@@ -157,7 +181,7 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
   const plan = readTestUpstreamOptions(args.values, readFile);
   const upstream = await startTestUpstream(plan.upstream);
   try {
-    if (plan.caOut !== undefined) writeCa(plan.caOut, upstream.caPem);
+    if (plan.caOut !== undefined) await writeCa(plan.caOut, upstream.caPem);
     const control =
       plan.control &&
       (await listenHttp({

@@ -7,7 +7,7 @@ export interface Tunable {
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections" | "threads" | "lines";
+  readonly unit: "octets" | "ms" | "seconds" | "queries" | "connections" | "descriptors" | "threads" | "lines";
   readonly why: string;
 }
 
@@ -53,6 +53,13 @@ export const defaults = {
     max: 65_536,
     unit: "connections",
     why: "RFC 7766, 6.2.2: a client should need one; more because clients behind one NAT share an address",
+  },
+  sparedDescriptors: {
+    value: 32,
+    min: 8,
+    max: 1024,
+    unit: "descriptors",
+    why: "kept from TCP clients for each worker: its thread has a dozen, and files, lookups and a burst of refused clients take some for a moment",
   },
   shutdownMs: {
     value: 3000,

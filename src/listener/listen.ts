@@ -62,6 +62,8 @@ export interface BoundAddress {
 /** How often the kernel is asked for another port when the one it chose for UDP is held for TCP. */
 const PORT_TRIES = 8;
 
+const TELL_SHORTAGE_MS = 60_000;
+
 const WILDCARDS = ["0.0.0.0", "::"] as const;
 
 export class Listeners {
@@ -77,6 +79,8 @@ export class Listeners {
   /** What other workers may join(): all but the sockets that follow the host's addresses, of which there is one set. */
   readonly shared: SharedSocket[] = [];
   receiveBufferOctets = 0;
+  #isTold = false;
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ListenParts) {
     this.#parts = parts;
@@ -101,12 +105,23 @@ export class Listeners {
     this.#tcp = {
       name: "TCP",
       open: async (address, sharing) => {
-        const options = { address, sharing, onConnection: parts.clients.accept, onFault };
+        const onShortage = this.#onShortage;
+        const options = { address, sharing, onConnection: parts.clients.accept, onFault, onShortage };
         const listener = await parts.runtime.listenTcp(options);
         return { port: listener.address.port, close: () => listener.close() };
       },
     };
   }
+
+  /** Told once a minute at most: it can come and go with each client. */
+  readonly #onShortage = (isShort: boolean): void => {
+    const { clock, log } = this.#parts;
+    if (isShort === this.#isTold || (isShort && clock.nowMs() - this.#toldMs < TELL_SHORTAGE_MS)) return;
+    this.#isTold = isShort;
+    if (isShort) this.#toldMs = clock.nowMs();
+    if (isShort) log.warn("this host has no free descriptors: new TCP clients are not taken until there are some");
+    else log.info("there are free descriptors again: new TCP clients are taken");
+  };
 
   /** Binds every address, or closes what it bound and rejects with the reason. */
   async open(addresses: readonly ListenAddress[]): Promise<void> {

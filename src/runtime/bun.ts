@@ -13,6 +13,7 @@ export function openLibc(libraryName: string): Libc {
   const { symbols } = dlopen(libraryName, {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
     getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
     setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
@@ -23,6 +24,9 @@ export function openLibc(libraryName: string): Libc {
     write: { args: ["i32", "ptr", "u64"], returns: "i32" },
     send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
+    getrlimit: { args: ["i32", "ptr"], returns: "i32" },
+    flock: { args: ["i32", "i32"], returns: "i32" },
+    signal: { args: ["i32", "u64"], returns: "u64" },
     recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
     sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
     usleep: { args: ["u32"], returns: "i32" },
@@ -38,6 +42,7 @@ export function openLibc(libraryName: string): Libc {
     libraryName,
     socket: symbols.socket,
     bind: symbols.bind,
+    connect: symbols.connect,
     getsockname: symbols.getsockname,
     setsockopt: symbols.setsockopt,
     getsockopt: symbols.getsockopt,
@@ -47,6 +52,9 @@ export function openLibc(libraryName: string): Libc {
     write: symbols.write,
     send: symbols.send,
     close: symbols.close,
+    getrlimit: symbols.getrlimit,
+    flock: symbols.flock,
+    signal: symbols.signal,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
     usleep: symbols.usleep,
@@ -66,8 +74,20 @@ export function openScheduling(libraryName: string): SetScheduling {
   return (thread, attributes) => Number(symbols.syscall(SCHED_SETATTR, BigInt(thread), attributes, 0n));
 }
 
+let heapOctets = 0;
+
 /** In Bun heapTotal is what the heap's blocks take, without buffers; what heapUsed says is as of the last collection. */
-export const ownHeap: Heap = { octets: () => process.memoryUsage().heapTotal, collect: edenGC };
+export const ownHeap: Heap = {
+  octets() {
+    try {
+      heapOctets = process.memoryUsage().heapTotal;
+    } catch {
+      // Bun reads a file in /proc for it, which needs a descriptor to be free; until then it is what it was.
+    }
+    return heapOctets;
+  },
+  collect: edenGC,
+};
 
 /**
  * The descriptor of the event loop (epoll_create(2)) of the thread that asks. It is found by a socket that the loop

@@ -1,6 +1,7 @@
 /** The C library's calls bound through Deno's FFI (--allow-ffi). Loaded under Deno only. */
-import type { NewFile } from "./files.ts";
+
 import type { Libc } from "./libc.ts";
+import type { NewFile } from "./new-file.ts";
 
 /** What is used of Deno's FFI, declared here because the project is checked against Bun's and Node's types. */
 declare const Deno: {
@@ -24,12 +25,16 @@ type Calls = Pick<
   Libc,
   | "socket"
   | "bind"
+  | "connect"
   | "getsockname"
   | "setsockopt"
   | "getsockopt"
   | "fcntl"
   | "open"
   | "close"
+  | "getrlimit"
+  | "flock"
+  | "signal"
   | "sendmmsg"
   | "usleep"
   | "madvise"
@@ -49,6 +54,7 @@ export function openLibc(libraryName: string): Libc {
   const { symbols } = Deno.dlopen(libraryName, {
     socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
     bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+    connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
     getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
     setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
     getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
@@ -59,6 +65,9 @@ export function openLibc(libraryName: string): Libc {
     write: { parameters: ["i32", "buffer", "u64"], result: "i32" },
     send: { parameters: ["i32", "buffer", "u64", "i32"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
+    getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    flock: { parameters: ["i32", "i32"], result: "i32" },
+    signal: { parameters: ["i32", "u64"], result: "u64" },
     recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
     sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
     usleep: { parameters: ["u32"], result: "i32" },
@@ -76,6 +85,7 @@ export function openLibc(libraryName: string): Libc {
     libraryName,
     socket: symbols.socket,
     bind: symbols.bind,
+    connect: symbols.connect,
     getsockname: symbols.getsockname,
     setsockopt: symbols.setsockopt,
     getsockopt: symbols.getsockopt,
@@ -85,6 +95,9 @@ export function openLibc(libraryName: string): Libc {
     write: (descriptor, octets, length) => symbols.write(descriptor, octets, BigInt(length)),
     send: (descriptor, octets, length, flags) => symbols.send(descriptor, octets, BigInt(length), flags),
     close: symbols.close,
+    getrlimit: symbols.getrlimit,
+    flock: symbols.flock,
+    signal: symbols.signal,
     recvmmsg: (descriptor, headers, count, flags) => symbols.recvmmsg(descriptor, headers, count, flags, null),
     sendmmsg: symbols.sendmmsg,
     usleep: symbols.usleep,
@@ -108,7 +121,9 @@ export function writeStderr(octets: Uint8Array): Promise<number> {
 export async function createFile(path: string, mode: number): Promise<NewFile> {
   const file = await Deno.open(path, { write: true, createNew: true, mode });
   return {
-    write: (octets) => file.write(octets),
+    async write(octets) {
+      for (let at = 0; at < octets.length; ) at += await file.write(octets.subarray(at));
+    },
     sync: () => file.sync(),
     close: async () => file.close(),
   };

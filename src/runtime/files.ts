@@ -1,27 +1,29 @@
 /** Files that fdns keeps for itself, read and replaced without holding up the event loop. */
 
-import { constants } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
-import type { FileReplacement, Files, ReadableFile } from "./runtime.ts";
-
-/** A file that did not exist. What is called here must not stop the thread that calls, however long the disk takes. */
-export interface NewFile {
-  /** Resolves to how many octets were written, from the first on. */
-  write(octets: Uint8Array): Promise<number>;
-  sync(): Promise<void>;
-  close(): Promise<void>;
-}
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { lstat, open } from "node:fs/promises";
+import { type FileLock, lockFile } from "./file-lock.ts";
+import { abandon, inspect, openBeside, orUndefined, removeLeftovers, takePlace } from "./own-file.ts";
+import type { FileKind, FileReplacement, Files, ReadableFile } from "./runtime.ts";
 
 /** For its owner alone: what is in it says which names were asked for. */
 const MODE = 0o600;
 
+/** The file can be replaced, or go, between two looks at it. */
+const CLAIM_TRIES = 5;
+
+/** Of each file that this process writes. */
+const locks = new Map<string, FileLock>();
+
 export const files: Files = {
+  async inspect(path, kind) {
+    await inspect(path, kind);
+  },
+
   async read(path): Promise<ReadableFile | undefined> {
     // Not blocking: opening a FIFO waits for its other end.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw error;
-    });
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await orUndefined(open(path, flags));
     if (file === undefined) return undefined;
     const facts = await file.stat();
     if (!facts.isFile()) {
@@ -35,37 +37,72 @@ export const files: Files = {
     };
   },
 
-  async replace(path): Promise<FileReplacement> {
-    const beside = `${path}.new`;
-    // One that a killed process left, or a link that somebody else laid: O_EXCL follows none.
-    await unlink(beside).catch(() => {});
-    const file = await create(beside);
-    const abandon = async () => {
-      await file.close().catch(() => {});
-      await unlink(beside).catch(() => {});
-    };
+  async replace(path, kind): Promise<FileReplacement | undefined> {
+    const lock = await claim(path, kind);
+    if (lock === undefined) return undefined;
+    const beside = await openBeside(path, MODE);
+    const { file } = beside;
     return {
-      async write(octets) {
-        for (let at = 0; at < octets.length; ) at += await file.write(octets.subarray(at));
-      },
+      write: (octets) => file.write(octets),
       async commit() {
         // Else a power cut can leave the new name with no octets behind it.
         await file.sync();
         await file.close();
-        await rename(beside, path);
+        // Before it has the name: whoever opens that must find it locked.
+        const next = await lockFile(beside.path);
+        await takePlace(beside.path, path, kind).catch((error) => {
+          next?.release();
+          throw error;
+        });
+        lock.release();
+        if (next === undefined) locks.delete(path);
+        else locks.set(path, next);
       },
-      abandon,
+      abandon: () => abandon(beside),
     };
   },
 };
 
-/** Deno's node:fs writes in the thread that asks, its own files do not. */
-async function create(path: string): Promise<NewFile> {
-  if (process.versions.deno !== undefined) return (await import("./deno.ts")).createFile(path, MODE);
-  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, MODE);
-  return {
-    write: async (octets) => (await file.write(octets, 0, octets.length)).bytesWritten,
-    sync: () => file.sync(),
-    close: () => file.close(),
-  };
+/** Makes this process the one that writes the file; undefined while another is. */
+async function claim(path: string, kind: FileKind): Promise<FileLock | undefined> {
+  for (let tries = 0; tries < CLAIM_TRIES; tries++) {
+    const found = await inspect(path, kind);
+    const held = locks.get(path);
+    if (held !== undefined && found !== undefined && isSame(held, found)) return held;
+    // Somebody removed or replaced what was ours.
+    held?.release();
+    locks.delete(path);
+    if (found === undefined) begin(path, kind);
+    const lock = await orUndefined(lockFile(path));
+    if (lock === undefined) return undefined;
+    const named = await orUndefined(lstat(path));
+    if (named !== undefined && isSame(lock, named)) {
+      locks.set(path, lock);
+      await removeLeftovers(path);
+      return lock;
+    }
+    lock.release();
+  }
+  return undefined;
+}
+
+function isSame(one: Pick<FileLock, "dev" | "ino">, other: Pick<FileLock, "dev" | "ino">): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+/** There has to be a file for it to be locked. In one go, as nobody should find it without its mark. */
+function begin(path: string, kind: FileKind): void {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, flags, MODE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw error;
+  }
+  try {
+    writeSync(descriptor, kind.blank);
+  } finally {
+    closeSync(descriptor);
+  }
 }

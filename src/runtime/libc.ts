@@ -13,6 +13,7 @@ export interface Libc {
   readonly libraryName: string;
   socket(family: number, type: number, protocol: number): number;
   bind(descriptor: number, sockaddr: Uint8Array, length: number): number;
+  connect(descriptor: number, sockaddr: Uint8Array, length: number): number;
   /** `length` holds the room as an int and receives the length. */
   getsockname(descriptor: number, sockaddr: Uint8Array, length: Uint8Array): number;
   setsockopt(descriptor: number, level: number, option: number, value: Uint8Array, length: number): number;
@@ -28,6 +29,12 @@ export interface Libc {
   /** As write, to a socket. */
   send(descriptor: number, octets: Uint8Array, length: number, flags: number): number;
   close(descriptor: number): number;
+  /** `limits` receives the limit that applies and the one it may be raised to, two 64-bit numbers. 0, or -1. */
+  getrlimit(resource: number, limits: Uint8Array): number;
+  /** A lock of the open file, which ends with it, however the process ends. 0, or -1. */
+  flock(descriptor: number, operation: number): number;
+  /** `handler`: SIG_IGN. */
+  signal(signal: number, handler: bigint): unknown;
   /** `headers`: struct mmsghdr, at least `count` of them. Datagrams received, or -1. */
   recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
   /** Datagrams sent, at least 1, or -1 when the first could not be. */
@@ -52,6 +59,7 @@ export interface Aside {
   poll(descriptors: Uint8Array, count: number, waitAtMostMs: number): Promise<number>;
 }
 
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
@@ -93,6 +101,18 @@ export const POLLOUT = 4;
 
 export const MADV_HUGEPAGE = 14;
 
+export const RLIMIT_NOFILE = 7;
+
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
+export const SIG_IGN = 1n;
+/** No system sends it any more (signal(7)). */
+export const SIGSTKFLT = 16;
+/** Those that programs give a meaning; the C library keeps the two below for itself (signal(7)). */
+export const FIRST_REALTIME_SIGNAL = 34;
+export const LAST_REALTIME_SIGNAL = 64;
+
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 /** No SIGPIPE. */
@@ -101,10 +121,15 @@ export const MSG_NOSIGNAL = 0x4000;
 export const EPERM = 1;
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const ENOMEM = 12;
 export const EACCES = 13;
+export const ENFILE = 23;
+export const EMFILE = 24;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ENETDOWN = 100;
+export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
 
 /** glibc, then musl under its own name and under the names Alpine gives its loader. */
@@ -115,8 +140,15 @@ const libraryNames: readonly string[] = [
   process.arch === "arm64" ? "/lib/ld-musl-aarch64.so.1" : "/lib/ld-musl-x86_64.so.1",
 ];
 
-/** @throws Error (as a rejection) saying in one line why the C library cannot be called here. */
-export async function loadLibc(): Promise<Libc> {
+let loaded: Promise<Libc> | undefined;
+
+/** Loaded once a thread. @throws Error (as a rejection) saying in one line why the C library cannot be called here. */
+export function loadLibc(): Promise<Libc> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Libc> {
   if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
     throw new Error(`recvmmsg needs Linux on x64 or arm64, this is ${process.platform} on ${process.arch}`);
   }

@@ -1,4 +1,4 @@
-/** The process itself: arguments, environment, signals, the standard streams and the end. The same on Bun and Deno. */
+/** The process itself: arguments, environment, the standard streams and the end. The same on Bun and Deno. */
 
 import { writeSync } from "node:fs";
 import process from "node:process";
@@ -10,11 +10,6 @@ const STDERR = 2;
 /** How long a write to a full pipe is tried again. Output for people, never on a query's way. */
 const FULL_PIPE_TRIES = 200;
 const FULL_PIPE_PAUSE_MS = 5;
-
-export type StopSignal = "SIGTERM" | "SIGINT";
-
-/** What the shell reports for a process that such a signal ended: 128 and the signal's number. */
-export const exitCodeOfSignal: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
 
 /** The arguments after the program's own name. */
 export function commandLine(): string[] {
@@ -57,12 +52,6 @@ function writeAll(descriptor: number, text: string, tries: number): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
     }
   }
-}
-
-/** Calls back for each SIGTERM and SIGINT from now on, instead of ending; as process 1 too, where neither would end it. */
-export function onStopSignal(callback: (signal: StopSignal) => void): void {
-  process.on("SIGTERM", () => callback("SIGTERM"));
-  process.on("SIGINT", () => callback("SIGINT"));
 }
 
 /** Calls back for what nobody caught, instead of ending. */

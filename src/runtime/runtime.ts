@@ -144,8 +144,10 @@ export interface TcpListenOptions {
   readonly sharing?: Sharing | undefined;
   /** Called for each connection; returns who handles it, or undefined to refuse (the connection is closed). */
   readonly onConnection: (stream: AcceptedStream) => StreamHandler | undefined;
-  /** accept(2) failed, as when descriptors ran out; the listener goes on. */
+  /** accept(2) failed; the listener goes on. */
   readonly onFault: (fault: Error) => void;
+  /** No descriptor is left for a new client, and clients wait or are refused by the kernel; or one is again. */
+  readonly onShortage?: (isShort: boolean) => void;
 }
 
 export interface TcpListener {
@@ -251,12 +253,37 @@ export interface FileReplacement {
   abandon(): Promise<void>;
 }
 
+/** How fdns knows a file of its own from somebody else's. */
+export interface FileKind {
+  /** "cache file of fdns". */
+  readonly name: string;
+  /** How much of its start tells. */
+  readonly lookAtOctets: number;
+  /** Told so much of the start, or all of a shorter file, which may be none or cut. */
+  isOwn(start: Uint8Array): boolean;
+  /** One that holds nothing yet. */
+  readonly blank: Uint8Array;
+}
+
+/** What is at a path is not fdns' own, in words: it is neither written over, nor removed, nor followed. */
+export class ForeignFileError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ForeignFileError";
+  }
+}
+
 /** All reject with the host's Error. */
 export interface Files {
+  /** Rejects with ForeignFileError if there is something that is not fdns' own. */
+  inspect(path: string, kind: FileKind): Promise<void>;
   /** Opens a regular file; undefined if there is none. */
   read(path: string): Promise<ReadableFile | undefined>;
-  /** Begins a file for its owner alone (mode 0600) beside the path, in its place once it is committed. */
-  replace(path: string): Promise<FileReplacement>;
+  /**
+   * Begins a file for its owner alone (mode 0600) beside the path, in its place once it is committed. Undefined while another
+   * process writes it; the first call makes this process the one, until its end. Rejects like inspect().
+   */
+  replace(path: string, kind: FileKind): Promise<FileReplacement | undefined>;
 }
 
 /** Where lines of the log leave the process. It never holds up the thread that writes. */
@@ -276,6 +303,14 @@ export interface NetworkPath {
   close(): void;
 }
 
+/** Of this process. */
+export interface DescriptorLimit {
+  /** How many files and sockets may be open. */
+  readonly limit: number;
+  /** How many are, about. */
+  readonly inUse: number;
+}
+
 export interface Runtime {
   /** For the start-up line: "bun 1.4.5", "deno 2.9.6". */
   readonly description: string;
@@ -289,6 +324,8 @@ export interface Runtime {
   /** Parses each certificate once. @throws Error if one does not parse. */
   trustAnchors(pem: readonly string[]): TrustAnchors;
   localAddresses(): LocalAddress[];
+  /** Undefined where it is not known, or there is none. */
+  descriptorLimit(): Promise<DescriptorLimit | undefined>;
   openNetworkPath(): Promise<NetworkPath>;
   /** Milliseconds since the host booted, time spent suspended included, in steps of a second; undefined where it is not known. */
   uptimeMs(): number | undefined;

@@ -3,6 +3,7 @@
 import * as os from "node:os";
 import { easeBackgroundThreads } from "./background-threads.ts";
 import { systemClock, systemRandom } from "./clock.ts";
+import { descriptorLimit } from "./descriptors.ts";
 import { Doze } from "./doze.ts";
 import { files } from "./files.ts";
 import { boundGarbage } from "./garbage.ts";
@@ -35,6 +36,7 @@ export function selectRuntime(): Runtime {
     dialTls,
     trustAnchors,
     localAddresses,
+    descriptorLimit,
     openNetworkPath: async () => openNetworkPath(await loadLibc().catch(() => undefined)),
     uptimeMs,
     files,

@@ -4,6 +4,7 @@
  */
 
 import * as net from "node:net";
+import { keepAccepting } from "./accepting.ts";
 import {
   type AcceptedStream,
   BindError,
@@ -117,16 +118,25 @@ async function holdForAMoment(address: SocketAddress): Promise<SocketAddress> {
   return held;
 }
 
-async function listen({ address, onConnection, onFault }: TcpListenOptions, reusePort: boolean): Promise<TcpListener> {
-  const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
-    const stream = new Accepted(socket);
-    const handler = onConnection(stream);
-    if (handler === undefined) stream.destroy();
-    else stream.handle(handler);
-  });
-  const bound = await bind(listener, address, reusePort);
-  listener.on("error", onFault);
-  return { address: bound, close: () => listener.close() };
+async function listen(options: TcpListenOptions, reusePort: boolean): Promise<TcpListener> {
+  const { onConnection, onFault, onShortage } = options;
+  let accepted = 0;
+  const open = async (address: SocketAddress) => {
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      accepted++;
+      const stream = new Accepted(socket);
+      const handler = onConnection(stream);
+      if (handler === undefined) stream.destroy();
+      else stream.handle(handler);
+    });
+    const bound = await bind(server, address, reusePort);
+    server.on("error", onFault);
+    return { server, bound };
+  };
+  const { server, bound: address } = await open(options.address);
+  const reopen = async () => (await open(address)).server;
+  const close = await keepAccepting({ server, reopen, accepted: () => accepted, onShortage });
+  return { address, close };
 }
 
 function bind(listener: net.Server, { host, port }: SocketAddress, reusePort: boolean): Promise<SocketAddress> {

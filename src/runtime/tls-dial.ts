@@ -7,7 +7,7 @@
  */
 
 import * as tls from "node:tls";
-import { hasRoute } from "./routes.ts";
+import { localCause } from "./local-cause.ts";
 import {
   type ByteStream,
   type PeerLeaf,
@@ -57,7 +57,7 @@ export function dialTls(options: TlsDialOptions): ByteStream {
     },
   });
   const stream = new NodeStream(socket);
-  stream.handle(isDeno ? tellingApart(options.handler) : tellingNoRoute(options));
+  stream.handle(isDeno ? tellingApart(options.handler) : namingLocalCause(options));
   if (options.onConnect !== undefined) socket.once("connect", options.onConnect);
   socket.on("session", (session: Uint8Array) => options.onSession(session));
   socket.on("secureConnect", () => {
@@ -139,15 +139,19 @@ function tellingApart(handler: StreamHandler): StreamHandler {
   };
 }
 
-/** Bun says "refused" of an address that nobody could be asked at, as this host has no route to it (seen up to 1.4.5). */
-function tellingNoRoute({ address, handler }: TlsDialOptions): StreamHandler {
+/** What failed on this host is not told as the server's refusal. */
+function namingLocalCause({ address, handler }: TlsDialOptions): StreamHandler {
+  const close = async (cause: Error | undefined) => {
+    const code = await localCause(address);
+    handler.onClose(code === undefined ? cause : Object.assign(new Error(code, { cause }), { code }));
+  };
   return {
     onOctets: (octets) => handler.onOctets(octets),
     onEnd: () => handler.onEnd(),
     onDrain: () => handler.onDrain(),
     onClose: (cause) => {
-      const isLost = codeOf(cause) === "ECONNREFUSED" && !hasRoute(address.host);
-      handler.onClose(isLost ? Object.assign(new Error("no route", { cause }), { code: "ENETUNREACH" }) : cause);
+      if (codeOf(cause) === "ECONNREFUSED") void close(cause);
+      else handler.onClose(cause);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Listening on a Unix socket that only fdns' own user may connect to. */
 
+import type { Stats } from "node:fs";
 import { lstat, mkdir, rmdir, unlink } from "node:fs/promises";
 import * as net from "node:net";
 import { dirname } from "node:path";
@@ -38,7 +39,15 @@ export async function listenUnix(options: UnixListenOptions): Promise<UnixListen
   };
   try {
     const { close } = await bindOrReplace(options);
-    return { close: () => close().then(removeFolder) };
+    const own = await factsOf(options.path);
+    return {
+      async close() {
+        // The runtimes remove whatever has the path: where that is another's by now, the process' end closes ours.
+        const now = await factsOf(options.path);
+        if (now === undefined || (now.dev === own?.dev && now.ino === own?.ino)) await close();
+        await removeFolder();
+      },
+    };
   } catch (error) {
     await removeFolder();
     throw error;
@@ -46,13 +55,32 @@ export async function listenUnix(options: UnixListenOptions): Promise<UnixListen
 }
 
 async function bindOrReplace(options: UnixListenOptions): Promise<UnixListener> {
+  const { path } = options;
+  const before = await factsOf(path);
   try {
     return await bind(options);
   } catch (error) {
-    if (!(error instanceof BindError) || error.reason !== "in-use" || !(await isLeftBehind(options.path))) throw error;
+    if (!(error instanceof BindError) || error.reason !== "in-use") throw error;
+    const what = await whyNoSocket(path);
+    if (what !== undefined) throw new BindError("in-use", `${path}: ${what}`, { cause: error });
+    if (!(await isLeftBehind(path))) throw error;
   }
-  await succeeds(unlink(options.path));
+  // Another process that starts may have replaced it first.
+  const now = await factsOf(path);
+  if (now !== undefined && now.dev === before?.dev && now.ino === before.ino) await succeeds(unlink(path));
   return bind(options);
+}
+
+function factsOf(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch(() => undefined);
+}
+
+/** What is at the path, in words, if it is no socket; undefined if it is one, or nothing is there. */
+export async function whyNoSocket(path: string): Promise<string | undefined> {
+  const facts = await factsOf(path);
+  if (facts === undefined || facts.isSocket()) return undefined;
+  if (facts.isSymbolicLink()) return "it is a symbolic link, and no socket";
+  return facts.isDirectory() ? "it is a folder, and no socket" : "it is a file, and no socket";
 }
 
 function succeeds(work: Promise<unknown>): Promise<boolean> {
@@ -97,8 +125,7 @@ function bind({ path, onConnection }: UnixListenOptions): Promise<UnixListener> 
 
 /** Whether nobody listens on the socket at the path. What is no socket is somebody's file. */
 async function isLeftBehind(path: string): Promise<boolean> {
-  const facts = await lstat(path).catch(() => undefined);
-  if (facts?.isSocket() !== true) return false;
+  if ((await factsOf(path))?.isSocket() !== true) return false;
   return new Promise((resolve) => {
     const socket = net.connect(path);
     socket.once("connect", () => {

@@ -57,6 +57,9 @@ function isAddress(name: string): boolean {
   return name.includes(":") || /^[0-9]+(\.[0-9]+){3}$/.test(name);
 }
 
+/** The CN of every throw-away CA. */
+export const CA_NAME = "fdns test CA";
+
 function base64(octets: ArrayBuffer): string {
   return btoa(String.fromCharCode(...new Uint8Array(octets)));
 }
@@ -165,9 +168,9 @@ export async function makeAuthority(
 ): Promise<CertificateAuthority> {
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
-  const ca = await makeCa(x509, "fdns test CA", wallMs());
+  const ca = await makeCa(x509, CA_NAME, wallMs());
   let issuer = ca;
-  if (kind === "wrong-ca") issuer = await makeCa(x509, "fdns test CA", wallMs());
+  if (kind === "wrong-ca") issuer = await makeCa(x509, CA_NAME, wallMs());
   if (kind === "intermediate" || kind === "no-intermediate") {
     issuer = await makeCa(x509, "fdns test intermediate CA", wallMs(), ca);
   }

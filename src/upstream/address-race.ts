@@ -7,6 +7,7 @@
 import type { ByteStream, Clock, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
 import type { AddressBook } from "./address-book.ts";
 import { isNetworkFailure } from "./authentication.ts";
+import { isShortage } from "./blame.ts";
 
 /** RFC 8305, 5: the Connection Attempt Delay, 250 ms. */
 const ATTEMPT_DELAY_MS = 250;
@@ -118,7 +119,7 @@ export class AddressRace implements ByteStream {
     }
     this.#running.delete(runner);
     if (this.#done) return;
-    this.#book.failed(runner.host);
+    if (!isShortage(cause)) this.#book.failed(runner.host);
     if (this.#cause === undefined || tellingness(cause) > tellingness(this.#cause)) this.#cause = cause;
     if (this.#waiting.length > 0) this.#startNext();
     else if (this.#running.size === 0) this.#handler.onClose(this.#cause);
@@ -128,5 +129,5 @@ export class AddressRace implements ByteStream {
 /** A refused certificate says more than a refused connection, and that more than a family the host does not have. */
 function tellingness(cause: Error | undefined): number {
   if (!isNetworkFailure(cause)) return 2;
-  return ["ENETUNREACH", "EHOSTUNREACH"].includes((cause as NodeJS.ErrnoException).code ?? "") ? 0 : 1;
+  return ["ENETUNREACH", "EHOSTUNREACH", "EAFNOSUPPORT"].includes((cause as NodeJS.ErrnoException).code ?? "") ? 0 : 1;
 }

@@ -70,6 +70,14 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEDOUT: "connection timed out",
   ENETUNREACH: "network unreachable",
   EHOSTUNREACH: "host unreachable",
+  EMFILE: "this host has no free descriptors: this process may open no more (ulimit -n, LimitNOFILE=)",
+  ENFILE: "this host has no free descriptors: no process may open more (fs.file-max)",
+  ENOBUFS: "this host has no memory for a connection",
+  ENOMEM: "this host has no memory for a connection",
+  EADDRNOTAVAIL: "this host has no address or port to connect from",
+  EAFNOSUPPORT: "this host has no sockets of its address family",
+  EACCES: "this host does not permit to connect there",
+  EPERM: "this host does not permit to connect there",
 };
 
 const MAX_NAMES = 10;

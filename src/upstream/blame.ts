@@ -3,7 +3,18 @@
 import { RCODE } from "../wire/protocol.ts";
 import type { UpstreamError } from "./exchange.ts";
 
-const LOCAL_FAILURES: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "ENETDOWN"]);
+/** Descriptors or memory: every address is out of reach alike. */
+const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
+
+/** No route, address or family, and what a firewall or a filter of system calls of this host forbids. */
+const NO_WAY_OUT: ReadonlySet<string> = new Set([
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "ENETDOWN",
+  "EAFNOSUPPORT",
+  "EACCES",
+  "EPERM",
+]);
 
 /** RCODEs that may be the server's own trouble, with which another need not be plagued. */
 export function isServersError(rcode: number): boolean {
@@ -12,7 +23,17 @@ export function isServersError(rcode: number): boolean {
 
 /** Whether an attempt ended because this host cannot send, before anything reached a server. */
 export function isOfThisHost(error: UpstreamError | undefined): boolean {
-  return error !== undefined && LOCAL_FAILURES.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+  const code = codeOf(error?.cause);
+  return SHORTAGES.has(code) || NO_WAY_OUT.has(code);
+}
+
+/** Whether this host had no descriptor or memory to connect with, which says nothing of the address. */
+export function isShortage(cause: Error | undefined): boolean {
+  return SHORTAGES.has(codeOf(cause));
+}
+
+function codeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException | undefined)?.code ?? "";
 }
 
 /** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */

@@ -6,6 +6,7 @@
 import type { UpstreamAddress } from "../config/config.ts";
 import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
+import { isOfThisHost } from "./blame.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
 import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
@@ -220,7 +221,7 @@ export class DotServer implements ConnectionOwner {
     this.counters.answered(exchange.tookMs);
     this.#answeredMs = exchange.sentMs + exchange.tookMs;
     this.#pool.heard();
-    if (!this.healthy) this.#markWorking();
+    if (!this.healthy || this.#told) this.#markWorking();
     if (!(exchange instanceof Probe)) {
       this.times.record(exchange.tookMs);
       this.#owner.onResponse(exchange, this, octets, start, layout);
@@ -322,7 +323,7 @@ export class DotServer implements ConnectionOwner {
   }
 
   #markFailed(error: UpstreamError): void {
-    const isNews = this.#health.failed(error);
+    const isNews = isOfThisHost(error) ? this.#health.hindered(error) : this.#health.failed(error);
     if (this.#told && !isNews) return;
     this.#told = true;
     const { text } = this.identity;

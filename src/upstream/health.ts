@@ -55,6 +55,15 @@ export class Health {
     return isNews;
   }
 
+  /** This host could not ask it, which makes it no worse: only a burst of dials is kept from being made. Returns as failed() does. */
+  hindered(error: UpstreamError): boolean {
+    if (!this.healthy) return this.failed(error);
+    const isNews = this.#failure?.message !== error.message;
+    this.#failure = error;
+    this.#failedAtMs = this.#clock.nowMs();
+    return isNews;
+  }
+
   /** A connection fell silent: one probe decides at once whether the server did. Returns false if it was failing already. */
   suspected(error: UpstreamError): boolean {
     if (!this.healthy) return false;

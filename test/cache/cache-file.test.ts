@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import {
   existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -188,9 +190,9 @@ describe("a warm restart", () => {
 
 describe("a file that cannot be used is ignored with one line", () => {
   const cases: readonly (readonly [what: string, change: (octets: Buffer) => Uint8Array, told: string])[] = [
-    ["empty", () => new Uint8Array(0), "it is no cache file of fdns"],
-    ["of zeros", (octets) => octets.fill(0), "it is no cache file of fdns"],
-    ["somebody else's", () => Buffer.from("root:x:0:0:root:/root:/bin/sh\n".repeat(20)), "it is no cache file of fdns"],
+    ["empty", () => new Uint8Array(0), "it is empty"],
+    ["cut within its mark", (octets) => octets.subarray(0, 5), "it is damaged"],
+    ["cut right behind its mark", (octets) => octets.subarray(0, 8), "it is damaged"],
     ["the header alone", (octets) => octets.subarray(0, 20), "it is damaged"],
     ["cut in the checksum", (octets) => octets.subarray(0, -1), "it is damaged"],
     [
@@ -214,6 +216,25 @@ describe("a file that cannot be used is ignored with one line", () => {
     expect((await restored(fake)).look("b.test")).toBeDefined();
   });
 
+  test.each([
+    ["of zeros", (octets: Buffer) => octets.fill(0)],
+    ["somebody else's", () => Buffer.from("root:x:0:0:root:/root:/bin/sh\n".repeat(20))],
+    ["somebody else's, short", () => Buffer.from("x")],
+  ])("%s: it is left as it is, too", async (_what, change) => {
+    const fake = await saved((run) => run.keepAddress("a.test", 300));
+    fake.all.set(PATH, change(Buffer.from(fake.all.get(PATH)!)));
+    const before = Buffer.from(fake.all.get(PATH)!);
+    const run = await restored(fake);
+    expect(run.log.told).toEqual([
+      "warn cache file cache is ignored: it is no cache file of fdns",
+      "warn cache file cache cannot be written: it is no cache file of fdns; the cache is kept in memory alone",
+    ]);
+    run.keepAddress("b.test", 300);
+    await run.file.stop();
+    expect(Buffer.from(fake.all.get(PATH)!)).toEqual(before);
+    expect(fake.commits).toBe(1);
+  });
+
   test("with any octet changed, or any number cut off: nothing of it is believed", async () => {
     const fake = await saved((run) => {
       for (const name of ["a.test", "b.test", "c.test"]) run.keepAddress(name, 300);
@@ -227,7 +248,9 @@ describe("a file that cannot be used is ignored with one line", () => {
         fake.all.set(PATH, octets);
         const run = await restored(fake);
         expect(run.store.counters.entries).toBe(0);
-        expect(run.log.told).toHaveLength(1);
+        // With its mark changed it is not fdns' to mend, either.
+        const isForeign = cut > 0 && at < 8;
+        expect(run.log.told).toHaveLength(isForeign ? 2 : 1);
       }),
       { numRuns: 300 },
     );
@@ -312,8 +335,8 @@ describe("writing", () => {
     const before = fake.all.get(PATH);
     const run = await restored(fake);
     const { replace } = fake;
-    fake.replace = async (path) => {
-      const file = await replace.call(fake, path);
+    fake.replace = async (path, kind) => {
+      const file = await replace.call(fake, path, kind);
       fake.failure = new Error("ENOSPC");
       return file;
     };
@@ -323,39 +346,111 @@ describe("writing", () => {
   });
 });
 
+describe("another process that writes the file", () => {
+  test("is left to it, which is said once; from its end on this one does", async () => {
+    const fake = await saved((run) => run.keepAddress("a.test", 300));
+    const before = fake.all.get(PATH)!;
+    fake.isAnothers = true;
+    const run = await restored(fake);
+    expect(run.look("a.test")).toBeDefined();
+    const told = "info cache file cache is written by another fdns: this one only reads it, until that ends";
+    expect(run.log.told.at(-1)).toBe(told);
+    run.keepAddress("b.test", 300);
+    run.clock.advance(EVERY_MS);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(fake.all.get(PATH)).toBe(before);
+    fake.isAnothers = false;
+    await run.file.stop();
+    expect(run.log.told.slice(-2)).toEqual([told, "info cache file cache is written by this fdns now"]);
+    expect((await restored(fake)).look("b.test")).toBeDefined();
+  });
+});
+
 describe("on the host's files", () => {
   const folder = temporaryFolder();
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test("the file is its owner's alone, replaced as a whole, with nothing beside it", async () => {
     const path = join(folder, "cache");
-    writeFileSync(path, "something else", { mode: 0o644 });
-    // A link that somebody laid where fdns writes first.
+    writeFileSync(path, "", { mode: 0o644 });
+    // A link that somebody laid where others write first.
     const victim = join(folder, "victim");
     writeFileSync(victim, "untouched");
     symlinkSync(victim, `${path}.new`);
+    // What a killed process had begun.
+    writeFileSync(`${path}.0123456789abcdef.new`, "half");
     const run = new Run(files, path);
     await run.file.start();
-    expect(run.log.told).toEqual([`warn cache file ${path} is ignored: it is no cache file of fdns`]);
+    expect(run.log.told).toEqual([`warn cache file ${path} is ignored: it is empty`]);
     for (let i = 0; i < 2000; i++) run.keepAddress(`n${i}.test`, 300);
     await run.file.stop();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(victim, "utf8")).toBe("untouched");
-    expect(readdirSync(folder).sort()).toEqual(["cache", "victim"]);
+    expect(readdirSync(folder).sort()).toEqual(["cache", "cache.new", "victim"]);
     const next = new Run(files, path);
     await next.file.start();
     expect(next.store.counters.entries).toBe(2000);
   });
 
+  const folk = "root:x:0:0\n";
   test.each([
-    ["a folder", (path: string) => mkdirSync(path)],
-    ["a FIFO", (path: string) => void Bun.spawnSync(["mkfifo", path])],
-  ])("%s in its place is ignored with one line, and not waited for", async (what, make) => {
-    const path = join(folder, what.replace(" ", "-"));
+    ["a folder", (path: string) => mkdirSync(path), "it is a folder"],
+    ["a FIFO", (path: string) => void Bun.spawnSync(["mkfifo", path]), "it is no regular file"],
+    ["a text", (path: string) => writeFileSync(path, folk), "it is no cache file of fdns"],
+    [
+      "a link",
+      (path: string) => {
+        writeFileSync(`${path}.target`, "");
+        symlinkSync(`${path}.target`, path);
+      },
+      "it is a symbolic link, which fdns does not follow",
+    ],
+    ["a link to nothing", (path: string) => symlinkSync(`${path}.none`, path), "it is a symbolic link"],
+    [
+      "a hard link",
+      (path: string) => {
+        writeFileSync(`${path}.target`, "");
+        linkSync(`${path}.target`, path);
+      },
+      "it has a second name (a hard link)",
+    ],
+  ])("%s in its place is not waited for, and left as it is", async (what, make, told) => {
+    const path = join(folder, what.replaceAll(" ", "-"));
     make(path);
+    const look = () => {
+      const { ino, mode, nlink, size, mtimeMs } = lstatSync(path);
+      return { ino, mode, nlink, size, mtimeMs, beside: readdirSync(folder).sort() };
+    };
+    const before = look();
     const run = new Run(files, path);
     await run.file.start();
-    expect(run.log.told).toEqual([`warn cache file ${path} is ignored: it is no regular file`]);
+    expect(run.log.told.at(-1)).toStartWith(`warn cache file ${path} cannot be written: ${told}`);
+    run.keepAddress("a.test", 300);
+    await run.file.stop();
+    expect(look()).toEqual(before);
+  });
+
+  test("what takes its place while fdns runs is left as it is", async () => {
+    const path = join(folder, "taken");
+    const run = new Run(files, path);
+    await run.file.start();
+    rmSync(path);
+    writeFileSync(path, folk);
+    run.keepAddress("a.test", 300);
+    await run.file.stop();
+    expect(readFileSync(path, "utf8")).toBe(folk);
+    expect(run.log.told).toHaveLength(1);
+  });
+
+  test("one that was removed is written again", async () => {
+    const path = join(folder, "removed");
+    const run = new Run(files, path);
+    await run.file.start();
+    rmSync(path);
+    run.keepAddress("a.test", 300);
+    await run.file.stop();
+    expect(run.log.told).toEqual([]);
+    expect(statSync(path).size).toBeGreaterThan(24);
   });
 
   test("a folder that is not there is told at the start", async () => {

@@ -1,6 +1,12 @@
 /** Files in memory, that can be made to fail. */
 
-import type { FileReplacement, Files, ReadableFile } from "../../src/runtime/runtime.ts";
+import {
+  type FileKind,
+  type FileReplacement,
+  type Files,
+  ForeignFileError,
+  type ReadableFile,
+} from "../../src/runtime/runtime.ts";
 
 export class FakeFiles implements Files {
   readonly all = new Map<string, Uint8Array>();
@@ -29,8 +35,18 @@ export class FakeFiles implements Files {
     };
   }
 
-  async replace(path: string): Promise<FileReplacement> {
+  /** Whether another process writes every file. */
+  isAnothers = false;
+
+  async inspect(path: string, kind: FileKind): Promise<void> {
+    const start = this.all.get(path)?.subarray(0, kind.lookAtOctets);
+    if (start !== undefined && !kind.isOwn(start)) throw new ForeignFileError(`it is no ${kind.name}`);
+  }
+
+  async replace(path: string, kind: FileKind): Promise<FileReplacement | undefined> {
     if (this.failure !== undefined) throw this.failure;
+    await this.inspect(path, kind);
+    if (this.isAnothers) return undefined;
     this.begun++;
     const pieces: Uint8Array[] = [];
     return {

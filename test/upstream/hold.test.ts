@@ -34,4 +34,36 @@ describe("a host that has no way to any upstream", () => {
     scene.dial(1).fail("ECONNREFUSED");
     expect(told(asked)).toEqual(["connect"]);
   });
+
+  test.each([
+    "EMFILE",
+    "ENFILE",
+    "ENOBUFS",
+    "ENOMEM",
+    "EADDRNOTAVAIL",
+    "EAFNOSUPPORT",
+    "EACCES",
+    "EPERM",
+    "ENETUNREACH",
+  ])("costs none its good name, and it is used once the cause is over: %s", (code) => {
+    const scene = two();
+    const asked = scene.ask("a");
+    scene.dial(0).fail(code);
+    scene.dial(1).fail(code);
+    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual([true, true]);
+    // A burst makes no further dial for a moment.
+    scene.clock.advance(500);
+    expect(scene.network.dials).toHaveLength(2);
+    scene.clock.advance(700);
+    scene.dial(2).secure().answerAll();
+    expect(told(asked)).toEqual(["answer 0"]);
+    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual([true, true]);
+  });
+
+  test.each(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])("%s says nothing of an address family", (code) => {
+    const scene = two();
+    scene.ask("a");
+    scene.dial(0).fail(code);
+    expect(scene.set.servers[0]!.gauges().breakers.map(({ state }) => state)).toEqual(["closed"]);
+  });
 });

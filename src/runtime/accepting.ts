@@ -1,0 +1,63 @@
+/**
+ * Accepting as long as this process has descriptors. Neither runtime tells when accept(2) finds none: Bun's event loop asks
+ * again at once, for ever, with a full core; Deno's stops accepting and does not begin again. So it is looked at each second:
+ * without a free descriptor the listening socket is closed, and opened again when there are some. Connections live on.
+ */
+
+import type { Server } from "node:net";
+import { systemClock } from "./clock.ts";
+import { limitOf, nextDescriptor } from "./descriptors.ts";
+import { loadLibc } from "./libc.ts";
+
+export interface AcceptingParts {
+  readonly server: Server;
+  /** The same listening socket once more; rejects if it cannot be had. */
+  readonly reopen: () => Promise<Server>;
+  /** Connections taken so far. */
+  readonly accepted: () => number;
+  readonly onShortage: ((isShort: boolean) => void) | undefined;
+}
+
+/** So many must be free before a listening socket is opened again: it takes one, and whoever waits the others. */
+const FREE_TO_GO_ON = 8;
+
+/** Returns what ends listening. */
+export async function keepAccepting(parts: AcceptingParts): Promise<() => void> {
+  const libc = await loadLibc().catch(() => undefined);
+  // Then nothing can be known.
+  if (libc === undefined) return () => void parts.server.close();
+  let server: Server | undefined = parts.server;
+  let isClosed = false;
+  let isReopening = false;
+  let acceptedBefore = 0;
+  const reopen = async () => {
+    isReopening = true;
+    const opened = await parts.reopen().catch(() => undefined);
+    isReopening = false;
+    if (isClosed) opened?.close();
+    else server = opened;
+  };
+  const endLooks = systemClock.eachSecond(() => {
+    if (isReopening) return;
+    const next = nextDescriptor(libc);
+    const limit = limitOf(libc) ?? Number.POSITIVE_INFINITY;
+    const acceptedNow = parts.accepted();
+    // Refused ones are closed a little later: together they may have taken the last descriptor between two looks.
+    const ranOut = "Deno" in globalThis && next !== undefined && next + acceptedNow - acceptedBefore >= limit;
+    acceptedBefore = acceptedNow;
+    if (server !== undefined && (next === undefined || ranOut)) {
+      server.close();
+      server = undefined;
+      if (next === undefined) parts.onShortage?.(true);
+    }
+    if (server !== undefined || next === undefined || limit - next < FREE_TO_GO_ON) return;
+    void reopen().then(() => {
+      if (server !== undefined) parts.onShortage?.(false);
+    });
+  });
+  return () => {
+    isClosed = true;
+    endLooks();
+    server?.close();
+  };
+}
