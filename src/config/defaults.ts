@@ -159,6 +159,13 @@ export const defaults = {
     unit: "queries",
     why: "RFC 7766, 6.2.4: unanswered queries are sent again when a connection that worked ends; bounded, since some servers end every one",
   },
+  upstreamPlainMs: {
+    value: 900_000,
+    min: 1000,
+    max: 86_400_000,
+    unit: "ms",
+    why: "how long an upstream that complained of EDNS options is asked without them: what Unbound keeps such facts for (infra-host-ttl)",
+  },
   upstreamUnsolicited: {
     value: 16,
     min: 0,

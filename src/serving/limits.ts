@@ -32,6 +32,7 @@ export const serverLimits: ServerLimits = {
   },
   idle: { idleMs: defaults.upstreamIdleMs.value, maxIdleMs: defaults.upstreamIdleMaxMs.value },
   maxWaiting: defaults.upstreamWaiting.value,
+  plainMs: defaults.upstreamPlainMs.value,
   minSilenceMs: defaults.upstreamSilenceMinMs.value,
   maxSilenceMs: defaults.upstreamAttemptMs.value,
 };

@@ -12,6 +12,7 @@ import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 import { Health, type HealthLimits } from "./health.ts";
 import { Probe } from "./probe.ts";
+import { QueryForm } from "./query-form.ts";
 import { ResponseTimes } from "./response-times.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -22,6 +23,8 @@ export interface ServerLimits extends PoolLimits {
   readonly health: HealthLimits;
   /** Queries that may wait for a connection. */
   readonly maxWaiting: number;
+  /** How long it is remembered that a server has to be asked plainly. */
+  readonly plainMs: number;
 }
 
 export interface ServerParts extends PoolParts {
@@ -54,6 +57,7 @@ export class DotServer implements ConnectionOwner {
   readonly #owner: ServerOwner;
   readonly #health: Health;
   readonly #pool: ConnectionPool;
+  readonly #form: QueryForm;
   readonly #waiting = new WaitingLine();
   readonly #probe = new Probe();
   /** When it last answered anything, about. */
@@ -70,6 +74,7 @@ export class DotServer implements ConnectionOwner {
     this.#owner = owner;
     this.#health = new Health(parts.clock, parts.random, parts.limits.health);
     this.#pool = new ConnectionPool(identity, parts, this.counters, this);
+    this.#form = new QueryForm(identity.text, parts.clock, parts.log, parts.limits.plainMs);
   }
 
   get healthy(): boolean {
@@ -139,6 +144,7 @@ export class DotServer implements ConnectionOwner {
   send(exchange: Exchange, nowMs: number): void {
     this.counters.add(COUNTER.ATTEMPTS);
     exchange.sentMs = nowMs;
+    this.#form.choose(exchange, nowMs);
     this.#place(exchange);
   }
 
@@ -199,6 +205,7 @@ export class DotServer implements ConnectionOwner {
    */
   renew(): void {
     this.#health.retryNow();
+    this.#form.forget();
     this.#pool.book.forgive();
     this.#pool.retireAll();
   }
@@ -223,7 +230,8 @@ export class DotServer implements ConnectionOwner {
     if (!this.healthy) this.#markWorking();
     if (!(exchange instanceof Probe)) {
       this.times.record(exchange.tookMs);
-      this.#owner.onResponse(exchange, this, octets, start, layout);
+      if (this.#form.isToRepeat(exchange, layout.rcode)) this.send(exchange, this.#parts.clock.nowMs());
+      else this.#owner.onResponse(exchange, this, octets, start, layout);
     }
     if (this.#waiting.size > 0) this.#serveWaiting();
   }

@@ -99,6 +99,7 @@ export const serverLimits: ServerLimits = {
   health: { redialMs: 1000, minBackOffMs: 1000, maxBackOffMs: 30_000 },
   idle: { idleMs, maxIdleMs: 60_000 },
   maxWaiting: 16_384,
+  plainMs: 900_000,
   minSilenceMs: 500,
   maxSilenceMs: 1500,
 };
