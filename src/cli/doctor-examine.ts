@@ -69,7 +69,7 @@ class Round {
   async examine(upstream: UpstreamAddress): Promise<UpstreamFacts> {
     const { text } = upstream;
     try {
-      const hosts = await addressesOf(upstream, this.#bootstrap);
+      const hosts = await Array.fromAsync(addressesOf(upstream, this.#bootstrap));
       const addresses = await Promise.all(hosts.map((host) => this.#examineAddress(upstream, host)));
       return { text, failure: undefined, addresses };
     } catch (error) {

@@ -62,7 +62,7 @@ export async function askUpstreams(
   };
   const bootstrap = bootstrapLookUp(config.bootstrap, { ...parts, log: silentLog, limits: serverLimits }, setLimits);
   const askOne = async (upstream: UpstreamAddress): Promise<Asked> => {
-    const connection = await askAddresses(upstream, await addressesOf(upstream, bootstrap), question, parts, resume);
+    const connection = await askAddresses(upstream, addressesOf(upstream, bootstrap), question, parts, resume);
     const again = resume ? await askAgain(upstream, connection, question, parts) : undefined;
     const peer = peerFacts(upstream, connection, roots.origin, clock.wallMs());
     const response = readable(connection.message);
@@ -83,25 +83,40 @@ export async function askUpstreams(
   }
 }
 
-/** Resolves to the addresses to dial; rejects with an UpstreamError when a name cannot be resolved. */
-export function addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): Promise<readonly string[]> {
+/** The addresses to dial, each as soon as it is known. @throws UpstreamError when a name cannot be resolved. */
+export async function* addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): AsyncGenerator<string> {
   const { addresses, hostName } = upstream;
-  if (hostName === undefined) return Promise.resolve(addresses);
-  return new Promise((resolve, reject) => {
-    bootstrap.lookUp(hostName, (found) => (found instanceof UpstreamError ? reject(found) : resolve(found)));
+  if (hostName === undefined) return yield* addresses;
+  let known: readonly string[] | UpstreamError = [];
+  let isComplete = false;
+  let onNews = (): void => {};
+  bootstrap.lookUp(hostName, (found, isLast) => {
+    known = found;
+    isComplete = isLast;
+    onNews();
   });
+  const given = new Set<string>();
+  while (true) {
+    if ((known as unknown) instanceof UpstreamError) throw known;
+    const next: string | undefined = known.find((host) => !given.has(host));
+    if (next !== undefined) {
+      given.add(next);
+      yield next;
+    } else if (isComplete) return;
+    else await new Promise<void>((resolve) => (onNews = resolve));
+  }
 }
 
 /** One address after the other; of their failures one of authentication says the most. */
 async function askAddresses(
   upstream: UpstreamAddress,
-  addresses: readonly string[],
+  addresses: AsyncIterable<string>,
   question: Question,
   parts: OneQueryParts,
   resume: boolean,
 ): Promise<OneAnswer> {
   const failures: UpstreamError[] = [];
-  for (const host of addresses) {
+  for await (const host of addresses) {
     try {
       return await askOnce(upstream, { host, port: upstream.port }, question, parts, { await: resume });
     } catch (error) {

@@ -175,6 +175,17 @@ export class ConnectionPool {
     return connection;
   }
 
+  /**
+   * Its addresses became known, or (`isMore`) further ones: connections being made go on to these. Returns whether there
+   * are further ones.
+   */
+  learn(hosts: readonly string[], isMore: boolean): boolean {
+    if (!isMore) this.book.replace(hosts);
+    const added = isMore ? this.book.add(hosts) : [];
+    for (const connection of this.#connections) if (connection.dialling) this.#races.get(connection)?.join(added);
+    return added.length > 0;
+  }
+
   /** Finds out whether an address family that is passed over works again, once its back-off is over. */
   probeFamilyIfDue(): void {
     const host = this.book.takeProbe();

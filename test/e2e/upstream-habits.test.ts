@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { decode } from "@leichtgewicht/dns-packet";
 import { hashName, synthesizedA } from "../../src/testupstream/synthesize.ts";
 import { askUdp, query, rcodeOf } from "../support/ask.ts";
-import type { Form, RunningFdns } from "../support/fdns.ts";
+import { type Form, forms, type RunningFdns, startFdns } from "../support/fdns.ts";
+import { startScriptedUpstream } from "../support/scripted-upstream.ts";
 import { through } from "../support/through.ts";
-import { temporaryFolder } from "../support/toolchain.ts";
+import { bareEnvironment, temporaryFolder } from "../support/toolchain.ts";
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,6 +59,19 @@ test("a client's DO is not dropped where every OPT is complained of: it is told 
   });
 });
 
+test("NOTIMP for a type is what the client gets, as often as it asks", async () => {
+  const scenario = join(folder, "type.json");
+  writeFileSync(scenario, JSON.stringify({ rules: [{ qtype: "SRV", rcode: "notimp" }] }));
+  await through("executable", [["--scenario", scenario]], [], async (fdns) => {
+    for (const name of ["a.example", "a.example", "b.example"]) {
+      const answer = await askUdp(fdns.port, query({ name, type: "SRV", udpPayloadSize: 1232 }));
+      expect(rcodeOf(answer)).toBe(4);
+      await expectRight(fdns, name);
+    }
+    expect(fdns.log.filter(({ message }) => message.includes("EDNS"))).toEqual([]);
+  });
+});
+
 test.each([
   ["formerr", 1, ""],
   ["notimp", 4, ""],
@@ -92,3 +106,45 @@ test.each(["wrong-name", "wrong-type", "no-question", "qr0"])(
     });
   },
 );
+
+/** fdns' flags for an upstream given by name, behind a bootstrap server that answers for A, and never for AAAA. */
+async function named(body: (flags: readonly string[]) => Promise<void>): Promise<void> {
+  const zone = join(folder, "zone");
+  writeFileSync(zone, "$ORIGIN example.\n$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\nresolver A 127.0.0.1\n");
+  const scenario = join(folder, "deaf.json");
+  writeFileSync(scenario, JSON.stringify({ rules: [{ qtype: "AAAA", fault: "silent" }] }));
+  const bootstrap = await startScriptedUpstream(folder, ["--zone", zone, "--scenario", scenario]);
+  const bootstrapCa = await Bun.file(bootstrap.caFile).text();
+  const upstream = await startScriptedUpstream(folder, ["--name", "resolver.example"]);
+  const roots = join(folder, "roots.pem");
+  writeFileSync(roots, `${bootstrapCa}\n${await Bun.file(upstream.caFile).text()}`);
+  const given = ["--upstream", `tls://resolver.example:${upstream.port}`, "--bootstrap", bootstrap.address];
+  try {
+    await body([...given, "--ca-file", roots]);
+  } finally {
+    await bootstrap.stop();
+    await upstream.stop();
+  }
+}
+
+describe("an upstream given by name whose AAAA is never answered", () => {
+  test("answers the first query once its A is known", () =>
+    named(async (flags) => {
+      const fdns = await startFdns({ flags: ["--listen", "127.0.0.1:0", ...flags] });
+      try {
+        const beganMs = performance.now();
+        await expectRight(fdns, "first.example");
+        expect(performance.now() - beganMs).toBeLessThan(2000); // it used to fail after 4 s
+      } finally {
+        await fdns.stop();
+      }
+    }));
+
+  test("is asked by fdns query as soon", () =>
+    named(async (flags) => {
+      const beganMs = performance.now();
+      const child = Bun.spawn([...forms.executable, "query", "first.example", ...flags], { env: bareEnvironment() });
+      expect(await child.exited).toBe(0);
+      expect(performance.now() - beganMs).toBeLessThan(3000);
+    }));
+});

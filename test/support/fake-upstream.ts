@@ -111,7 +111,8 @@ export class FakeNetwork {
   readonly log = new FakeLog();
   readonly dials: FakeDial[] = [];
   /** Look-ups under way: host name and what to tell. */
-  readonly lookUps: { hostName: string; done: (found: readonly string[] | UpstreamError) => void }[] = [];
+  readonly lookUps: { hostName: string; done: (found: readonly string[] | UpstreamError, isLast?: boolean) => void }[] =
+    [];
 
   constructor(clock: FakeClock) {
     this.clock = clock;
@@ -128,7 +129,8 @@ export class FakeNetwork {
         this.dials.push(dial);
         return dial.stream;
       },
-      lookUp: (hostName, done) => this.lookUps.push({ hostName, done }),
+      lookUp: (hostName, onFound) =>
+        this.lookUps.push({ hostName, done: (found, isLast = true) => onFound(found, isLast) }),
       limits: { ...serverLimits, ...limits },
     };
   }
