@@ -36,6 +36,8 @@ export async function examine(config: Config, isDeep: boolean, progress: Progres
     limits: serverLimits.connection,
     answerBoundMs: ANSWER_BOUND_MS,
     idleBoundMs: isDeep ? IDLE_BOUND_MS : 0,
+    tlsHello: runtime.choosesHello ? config.tlsHello : "full",
+    hello: serverLimits.hello,
   };
   const bootstrap = bootstrapLookUp(
     config.bootstrap,

@@ -11,7 +11,7 @@ import { type Libc, loadLibc } from "./libc.ts";
 import { openNetworkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
-import { dialTls, trustAnchors } from "./tls-dial.ts";
+import { choosesHello, dialTls, trustAnchors } from "./tls-dial.ts";
 import { batchedUdpEngine } from "./udp-batched.ts";
 import { portableUdpEngine } from "./udp-portable.ts";
 import { uptimeMs } from "./uptime.ts";
@@ -33,6 +33,7 @@ export function selectRuntime(): Runtime {
     },
     listenTcp,
     dialTls,
+    choosesHello,
     trustAnchors,
     localAddresses,
     openNetworkPath: async () => openNetworkPath(await loadLibc().catch(() => undefined)),

@@ -205,8 +205,7 @@ export class DotServer implements ConnectionOwner {
   renew(): void {
     this.#health.retryNow();
     this.#form.forget();
-    this.#pool.book.forgive();
-    this.#pool.retireAll();
+    this.#pool.renew();
   }
 
   onReady(_connection: DotConnection, outcome: TlsOutcome): void {

@@ -7,6 +7,7 @@ import { decode } from "@leichtgewicht/dns-packet";
 import { hashName, synthesizedA } from "../../src/testupstream/synthesize.ts";
 import { askUdp, query, rcodeOf } from "../support/ask.ts";
 import { type Form, forms, type RunningFdns, startFdns } from "../support/fdns.ts";
+import { type Fate, type HelloRelay, startHelloRelay } from "../support/hello-relay.ts";
 import { startScriptedUpstream } from "../support/scripted-upstream.ts";
 import { through } from "../support/through.ts";
 import { bareEnvironment, temporaryFolder } from "../support/toolchain.ts";
@@ -146,5 +147,83 @@ describe("an upstream given by name whose AAAA is never answered", () => {
       const child = Bun.spawn([...forms.executable, "query", "first.example", ...flags], { env: bareEnvironment() });
       expect(await child.exited).toBe(0);
       expect(performance.now() - beganMs).toBeLessThan(3000);
+    }));
+});
+
+/** Runs `body` with fdns' flags for an upstream behind a path that does this to large ClientHellos. */
+async function behindRelay(
+  fate: Fate,
+  body: (flags: readonly string[], relay: HelloRelay) => Promise<void>,
+): Promise<void> {
+  const upstream = await startScriptedUpstream(folder);
+  const relay = await startHelloRelay(upstream.port, fate);
+  try {
+    await body(["--upstream", `127.0.0.1:${relay.port}#dot.test`, "--ca-file", upstream.caFile], relay);
+  } finally {
+    relay.close();
+    await upstream.stop();
+  }
+}
+
+describe("a path that loses ClientHellos of two packets", () => {
+  test.each(["reset", "close", "swallow"] as const)("%s: the first query is answered by a small one", (fate) =>
+    behindRelay(fate, async (flags, relay) => {
+      const fdns = await startFdns({ flags: ["--listen", "127.0.0.1:0", ...flags] });
+      try {
+        const beganMs = performance.now();
+        await expectRight(fdns, "first.example");
+        expect(performance.now() - beganMs).toBeLessThan(3000);
+        expect((await fdns.logged("small ClientHello")).level).toBe("warn");
+        await expectRight(fdns, "second.example");
+        expect(relay.hellos.map((octets) => octets > 1400)).toEqual([true, false]);
+      } finally {
+        await fdns.stop();
+      }
+    }),
+  );
+
+  test("remembered when the connection ended, and told once", () =>
+    behindRelay("reset", async (flags, relay) => {
+      const fdns = await startFdns({ flags: ["--listen", "127.0.0.1:0", ...flags] });
+      try {
+        await expectRight(fdns, "first.example");
+        relay.drop();
+        await Bun.sleep(100);
+        await expectRight(fdns, "second.example");
+        expect(relay.hellos.map((octets) => octets > 1400)).toEqual([true, false, false]);
+        expect(fdns.log.filter(({ message }) => message.includes("small ClientHello"))).toHaveLength(1);
+      } finally {
+        await fdns.stop();
+      }
+    }));
+
+  test.each([
+    ["small", [false], 0],
+    ["full", [true], 2],
+  ] as const)("--tls-hello %s", (setting, hellos, rcode) =>
+    behindRelay("reset", async (flags, relay) => {
+      const fdns = await startFdns({ flags: ["--listen", "127.0.0.1:0", "--tls-hello", setting, ...flags] });
+      try {
+        const answer = await askUdp(fdns.port, query({ name: "set.example" }));
+        expect(rcodeOf(answer)).toBe(rcode);
+        expect(relay.hellos.slice(0, 1).map((octets) => octets > 1400)).toEqual([...hellos]);
+        expect(new Set(relay.hellos.map((octets) => octets > 1400)).size).toBe(1);
+      } finally {
+        await fdns.stop();
+      }
+    }),
+  );
+
+  test("fdns query is answered, and fdns doctor says why it takes a second try", () =>
+    behindRelay("swallow", async (flags) => {
+      const run = async (...words: string[]) => {
+        const child = Bun.spawn([...forms.executable, ...words, ...flags], { env: bareEnvironment(), stdout: "pipe" });
+        return { text: await new Response(child.stdout).text(), code: await child.exited };
+      };
+      const [asked, examined] = await Promise.all([run("query", "a.example"), run("doctor", "--json")]);
+      expect(asked.code).toBe(0);
+      expect(asked.text).toContain("small ClientHello");
+      expect(JSON.parse(examined.text).findings[0]).toMatchObject({ severity: "warning", code: "large-hello" });
+      expect(examined.code).toBe(1);
     }));
 });

@@ -99,6 +99,7 @@ export const serverLimits: ServerLimits = {
   health: { redialMs: 1000, minBackOffMs: 1000, maxBackOffMs: 30_000 },
   idle: { idleMs, maxIdleMs: 60_000 },
   maxWaiting: 16_384,
+  hello: { fullMs: 1000, rememberMs: 3_600_000 },
   plainMs: 900_000,
   minSilenceMs: 500,
   maxSilenceMs: 1500,
@@ -124,6 +125,7 @@ export class FakeNetwork {
       random: fakeRandom(5),
       log: this.log,
       trust: { pem: [], context: undefined },
+      tlsHello: "full",
       dialTls: (options): ByteStream => {
         const dial = new FakeDial(this.clock, options);
         this.dials.push(dial);
