@@ -36,6 +36,8 @@ export async function examine(config: Config, isDeep: boolean, progress: Progres
     limits: serverLimits.connection,
     answerBoundMs: ANSWER_BOUND_MS,
     idleBoundMs: isDeep ? IDLE_BOUND_MS : 0,
+    tlsHello: runtime.choosesHello ? config.tlsHello : "full",
+    hello: serverLimits.hello,
   };
   const bootstrap = bootstrapLookUp(
     config.bootstrap,
@@ -69,7 +71,7 @@ class Round {
   async examine(upstream: UpstreamAddress): Promise<UpstreamFacts> {
     const { text } = upstream;
     try {
-      const hosts = await addressesOf(upstream, this.#bootstrap);
+      const hosts = await Array.fromAsync(addressesOf(upstream, this.#bootstrap));
       const addresses = await Promise.all(hosts.map((host) => this.#examineAddress(upstream, host)));
       return { text, failure: undefined, addresses };
     } catch (error) {

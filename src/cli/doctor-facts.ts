@@ -54,6 +54,8 @@ export interface Seen {
   readonly answerMs: number;
   readonly certificate: CertificateFacts;
   readonly tls: TlsOutcome;
+  /** A ClientHello with a post-quantum key share led nowhere, and one without did. */
+  readonly onlySmallHello: boolean;
   /** A second connection with the ticket of the first; a Failure if there was none. */
   readonly again: Again | Failure;
   /** Whether a ticket was given; undefined where the runtime does not show them. */

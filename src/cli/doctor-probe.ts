@@ -1,11 +1,12 @@
 /** Everything `fdns doctor` asks of one address of an upstream: three connections, each step bounded. */
 
 import { X509Certificate } from "node:crypto";
-import type { UpstreamAddress } from "../config/config.ts";
+import type { TlsHello, UpstreamAddress } from "../config/config.ts";
 import { showResponse } from "../presentation/message.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import { answerFacts } from "../upstream/answer-facts.ts";
 import { UpstreamError } from "../upstream/exchange.ts";
+import { Hello, type HelloLimits } from "../upstream/hello.ts";
 import { askOnce, type OneAnswer, type OneQueryParts } from "../upstream/one-query.ts";
 import { matchingName, pinOf, subjectsOf } from "../upstream/peer-facts.ts";
 import { type ProbeAnswer, ProbeConnection } from "../upstream/probe-connection.ts";
@@ -15,6 +16,8 @@ import { newName, ROOT_KEYS, ROOT_SERVERS, ROOT_SOA } from "./doctor-questions.t
 export interface ProbeParts extends OneQueryParts {
   /** How long an idle connection is watched; 0: not at all. */
   readonly idleBoundMs: number;
+  readonly tlsHello: TlsHello;
+  readonly hello: HelloLimits;
 }
 
 /** How often an answer is given the chance to overtake another. */
@@ -29,9 +32,14 @@ const SLACK_MS = 5000;
 export async function probeAddress(
   upstream: UpstreamAddress,
   host: string,
-  parts: ProbeParts,
+  given: ProbeParts,
   step: (doing: string) => void,
 ): Promise<AddressFacts> {
+  let onlySmallHello = false;
+  const hello = new Hello(given.tlsHello, given.clock, given.dialTls, given.hello, () => {
+    onlySmallHello = true;
+  });
+  const parts = { ...given, dialTls: hello.dial };
   const address = { host, port: upstream.port };
   const family = host.includes(":") ? 6 : 4;
   const watched = watchStage(parts);
@@ -49,6 +57,7 @@ export async function probeAddress(
       answerMs: first.answerMs,
       certificate: certificateFacts(upstream, first),
       tls: first.tls,
+      onlySmallHello,
       again,
       ticket: first.tls.resumed === undefined ? undefined : first.session !== undefined,
       rcode: response.rcode,

@@ -78,7 +78,10 @@ function addressLines({ host, port, family, failure, seen }: AddressFacts, wallM
   const facts: readonly (readonly [label: string, text: string])[] = [
     ["times", timesText(seen)],
     ["again", againText(seen)],
-    ["TLS", `${tls.protocol}, ${tls.cipher}, ALPN ${tls.alpn ?? "none"}`],
+    [
+      "TLS",
+      `${tls.protocol}, ${tls.cipher}, ALPN ${tls.alpn ?? "none"}${seen.onlySmallHello ? ", small ClientHello" : ""}`,
+    ],
     ["name", `${certificate.name}, carried as ${certificate.san ?? "unknown"}, issued by ${certificate.issuer}`],
     [
       "valid",

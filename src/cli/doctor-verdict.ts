@@ -198,6 +198,11 @@ function seenFindings(seen: Seen, { wallMs }: HostFacts, at: FindingAt): Finding
     found.push(at("problem", "does-not-resolve", message));
   }
   found.push(...certificateFindings(seen, wallMs, at));
+  if (seen.onlySmallHello) {
+    const words =
+      "a ClientHello of more than one packet is dropped or reset on the way or by it: fdns uses small ones, without a post-quantum key share; see the firewalls on the way, or set --tls-hello small to save a second at the start";
+    found.push(at("warning", "large-hello", words));
+  }
   if (isFailure(seen.again)) {
     found.push(at("warning", "second-connection", `a second connection failed: ${seen.again.message}`));
   } else if (seen.again.resumed === false) {

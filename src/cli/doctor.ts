@@ -10,7 +10,7 @@ import { jsonReport, textReport } from "./doctor-report.ts";
 import { findingsOf, isWell } from "./doctor-verdict.ts";
 import { progressLine, silentProgress } from "./progress.ts";
 
-const { upstream, bootstrap, upstreamAllow, caFile } = serveOptions;
+const { upstream, bootstrap, upstreamAllow, caFile, tlsHello } = serveOptions;
 
 export const doctor: Command = {
   options: [
@@ -18,6 +18,7 @@ export const doctor: Command = {
     bootstrap,
     upstreamAllow,
     caFile,
+    tlsHello,
     { name: "deep", kind: "switch", description: "Also see how long each keeps an idle connection: up to 130 s" },
     { name: "json", kind: "switch", description: "Print one JSON object" },
   ],

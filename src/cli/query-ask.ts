@@ -1,6 +1,6 @@
 /** Asks the upstreams in their order until one answers, as the forwarder would, and gathers what is shown of it. */
 
-import type { Config, UpstreamAddress } from "../config/config.ts";
+import type { Config, HelloSize, UpstreamAddress } from "../config/config.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import type { Log } from "../observe/log.ts";
 import { type ShownResponse, showResponse } from "../presentation/message.ts";
@@ -8,6 +8,7 @@ import { selectRuntime } from "../runtime/select.ts";
 import { serverLimits, setLimits } from "../serving/limits.ts";
 import { type Bootstrap, bootstrapLookUp } from "../upstream/bootstrap.ts";
 import { UpstreamError } from "../upstream/exchange.ts";
+import { Hello } from "../upstream/hello.ts";
 import { askOnce, type OneAnswer, type OneQueryParts } from "../upstream/one-query.ts";
 import { matchingName, pinOf, subjectsOf } from "../upstream/peer-facts.ts";
 import type { Question } from "./query-question.ts";
@@ -18,6 +19,8 @@ export interface Asked {
   readonly response: ShownResponse;
   readonly upstream: UpstreamAddress;
   readonly connection: OneAnswer;
+  /** Of the ClientHello that reached it. */
+  readonly helloSize: HelloSize;
   readonly peer: PeerFacts;
   /** A second connection, where one was asked for, or why it failed. */
   readonly again: OneAnswer | UpstreamError | undefined;
@@ -60,13 +63,21 @@ export async function askUpstreams(
     limits: serverLimits.connection,
     answerBoundMs: config.queryTimeoutMs,
   };
-  const bootstrap = bootstrapLookUp(config.bootstrap, { ...parts, log: silentLog, limits: serverLimits }, setLimits);
+  const tlsHello = runtime.choosesHello ? config.tlsHello : "full";
+  const bootstrap = bootstrapLookUp(
+    config.bootstrap,
+    { ...parts, log: silentLog, limits: serverLimits, tlsHello },
+    setLimits,
+  );
   const askOne = async (upstream: UpstreamAddress): Promise<Asked> => {
-    const connection = await askAddresses(upstream, await addressesOf(upstream, bootstrap), question, parts, resume);
-    const again = resume ? await askAgain(upstream, connection, question, parts) : undefined;
+    const hello = new Hello(tlsHello, clock, dialTls, serverLimits.hello, () => {});
+    const its = { ...parts, dialTls: hello.dial };
+    const connection = await askAddresses(upstream, addressesOf(upstream, bootstrap), question, its, resume);
+    const again = resume ? await askAgain(upstream, connection, question, its) : undefined;
     const peer = peerFacts(upstream, connection, roots.origin, clock.wallMs());
     const response = readable(connection.message);
-    return { question, response, upstream, connection, peer, again, hasTicket: connection.session !== undefined };
+    const hasTicket = connection.session !== undefined;
+    return { question, response, upstream, connection, helloSize: hello.size, peer, again, hasTicket };
   };
   try {
     for (const upstream of config.upstreams) {
@@ -83,25 +94,40 @@ export async function askUpstreams(
   }
 }
 
-/** Resolves to the addresses to dial; rejects with an UpstreamError when a name cannot be resolved. */
-export function addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): Promise<readonly string[]> {
+/** The addresses to dial, each as soon as it is known. @throws UpstreamError when a name cannot be resolved. */
+export async function* addressesOf(upstream: UpstreamAddress, bootstrap: Bootstrap): AsyncGenerator<string> {
   const { addresses, hostName } = upstream;
-  if (hostName === undefined) return Promise.resolve(addresses);
-  return new Promise((resolve, reject) => {
-    bootstrap.lookUp(hostName, (found) => (found instanceof UpstreamError ? reject(found) : resolve(found)));
+  if (hostName === undefined) return yield* addresses;
+  let known: readonly string[] | UpstreamError = [];
+  let isComplete = false;
+  let onNews = (): void => {};
+  bootstrap.lookUp(hostName, (found, isLast) => {
+    known = found;
+    isComplete = isLast;
+    onNews();
   });
+  const given = new Set<string>();
+  while (true) {
+    if ((known as unknown) instanceof UpstreamError) throw known;
+    const next: string | undefined = known.find((host) => !given.has(host));
+    if (next !== undefined) {
+      given.add(next);
+      yield next;
+    } else if (isComplete) return;
+    else await new Promise<void>((resolve) => (onNews = resolve));
+  }
 }
 
 /** One address after the other; of their failures one of authentication says the most. */
 async function askAddresses(
   upstream: UpstreamAddress,
-  addresses: readonly string[],
+  addresses: AsyncIterable<string>,
   question: Question,
   parts: OneQueryParts,
   resume: boolean,
 ): Promise<OneAnswer> {
   const failures: UpstreamError[] = [];
-  for (const host of addresses) {
+  for await (const host of addresses) {
     try {
       return await askOnce(upstream, { host, port: upstream.port }, question, parts, { await: resume });
     } catch (error) {

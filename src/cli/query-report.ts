@@ -59,7 +59,7 @@ function extendedErrorLine({ code, meaning, text }: ShownExtendedError): string 
   return `extended error ${code}${meaning === undefined ? "" : ` (${meaning})`}${text === "" ? "" : `: ${text}`}`;
 }
 
-function connectionLines({ upstream, connection, peer }: Asked): string[] {
+function connectionLines({ upstream, connection, helloSize, peer }: Asked): string[] {
   const { leaf, tls } = connection;
   const [subject, ...issuers] = peer.subjects;
   const chain = issuers.length === 0 ? "" : `, issued by ${issuers.join(", that by ")}`;
@@ -69,7 +69,7 @@ function connectionLines({ upstream, connection, peer }: Asked): string[] {
     `chain:      ${subject ?? "not shown by this runtime"}${chain}; roots from ${peer.rootsOrigin}`,
     `pin:        ${pinText(upstream.spkiPins.length, peer.pin)}`,
     `valid:      until ${new Date(leaf.notAfterMs).toISOString()}, ${peer.daysLeft} ${peer.daysLeft === 1 ? "day" : "days"} left`,
-    `TLS:        ${tls.protocol}, ${tls.cipher}, ALPN ${tls.alpn ?? "none"}, ${resumedText(tls)}`,
+    `TLS:        ${tls.protocol}, ${tls.cipher}, ALPN ${tls.alpn ?? "none"}, ${resumedText(tls)}${helloSize === "small" ? ", small ClientHello" : ""}`,
     `times:      ${timesText(connection)}`,
   ];
 }

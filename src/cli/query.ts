@@ -10,7 +10,7 @@ import type { Asked } from "./query-ask.ts";
 import { readQuestion } from "./query-question.ts";
 import { type Failure, jsonReport, shortReport, textReport } from "./query-report.ts";
 
-const { upstream, bootstrap, upstreamAllow, caFile, queryTimeout } = serveOptions;
+const { upstream, bootstrap, upstreamAllow, caFile, tlsHello, queryTimeout } = serveOptions;
 
 /** Beside those of every command. A RCODE's own number where it is free. */
 const codes = {
@@ -38,6 +38,7 @@ export const query: Command = {
     bootstrap,
     upstreamAllow,
     caFile,
+    tlsHello,
     { ...queryTimeout, description: "How long the answer may take, once connected" },
   ],
   examples: [

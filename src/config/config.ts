@@ -51,6 +51,10 @@ export type LogLevel = "error" | "warn" | "info" | "debug";
 export const strategies = ["fastest", "ordered", "balanced", "sticky"] as const;
 export type Strategy = (typeof strategies)[number];
 
+/** A ClientHello with the key share of a post-quantum group, or one that fits into a packet (upstream/hello.ts). */
+export type HelloSize = "full" | "small";
+export type TlsHello = "auto" | HelloSize;
+
 /** Where the running fdns takes orders from `fdns cache`: a Unix socket. */
 export interface ControlAddress {
   readonly path: string;
@@ -68,6 +72,7 @@ export interface Config {
   /** Host names that may be resolved over pinned upstreams while the clock is behind; lower case, no dot at the end. */
   readonly timeServers: readonly string[];
   readonly ca: CaSource;
+  readonly tlsHello: TlsHello;
   /** Who may ask besides loopback, link-local and private addresses. */
   readonly allow: readonly AddressPrefix[];
   readonly udpEngine: UdpEngineName | "auto";

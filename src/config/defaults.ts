@@ -103,6 +103,20 @@ export const defaults = {
     unit: "ms",
     why: "connecting and the handshake together: one lost SYN costs 1 s (RFC 6298, 2.1), and another upstream must still fit in the deadline",
   },
+  upstreamFullHelloMs: {
+    value: 1000,
+    min: 100,
+    max: 30_000,
+    unit: "ms",
+    why: "after TCP connected, a handshake without result is tried too with a small ClientHello: far more than one takes, and both fit into upstreamConnectMs",
+  },
+  upstreamSmallHelloMs: {
+    value: 3_600_000,
+    min: 1000,
+    max: 86_400_000,
+    unit: "ms",
+    why: "how long an upstream that only a small ClientHello reaches is dialled so: it costs the post-quantum key exchange, and trying again costs 1 s",
+  },
   upstreamIdleMs: {
     value: 8000,
     min: 1000,
@@ -193,6 +207,13 @@ export const defaults = {
     max: 64,
     unit: "queries",
     why: "RFC 7766, 6.2.4: unanswered queries are sent again when a connection that worked ends; bounded, since some servers end every one",
+  },
+  upstreamPlainMs: {
+    value: 900_000,
+    min: 1000,
+    max: 86_400_000,
+    unit: "ms",
+    why: "how long an upstream that complained of EDNS options is asked without them: what Unbound keeps such facts for (infra-host-ttl)",
   },
   upstreamUnsolicited: {
     value: 16,

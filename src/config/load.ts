@@ -41,6 +41,7 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
     timeServers: timeServersOf(sources, upstreams.upstreams),
     listen: listenOf(sources),
     strategy: singleOf(sources, serveOptions.strategy) ?? "fastest",
+    tlsHello: singleOf(sources, serveOptions.tlsHello) ?? "auto",
     ca: singleOf(sources, serveOptions.caFile) ?? { kind: "default" },
     allow: listOf(sources, serveOptions.allow) ?? [],
     udpEngine: singleOf(sources, serveOptions.udpEngine) ?? "auto",

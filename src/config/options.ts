@@ -106,6 +106,13 @@ export const serveOptions = {
     defaultText: "the host's store, else the built-in ones",
     parse: parseCaSource,
   }),
+  tlsHello: single({
+    name: "tls-hello",
+    valueName: "auto|small|full",
+    description: "The size of TLS's first message; auto: small where the one with a post-quantum key share fails",
+    defaultText: "auto",
+    parse: oneOf<Config["tlsHello"]>("auto", "small", "full"),
+  }),
   allow: list({
     name: "allow",
     valueName: "PREFIX",

@@ -9,7 +9,7 @@
 
 import { sameQuestion } from "../wire/name.ts";
 import { copyOctets } from "../wire/octets.ts";
-import { MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
+import { EDE, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 
 export interface FailureMemoryLimits {
@@ -102,6 +102,7 @@ export class FailureMemory {
   ): void {
     const slot = this.#renew(query, flags, hash, nowMs);
     slot.isFinal = isFinal;
+    slot.ede = EDE.NONE;
     this.#rest(slot, nowMs);
     if (length > MESSAGE_OCTETS) {
       slot.message = NO_OCTETS;

@@ -7,6 +7,7 @@
 import type { ResponseSink } from "../listener/query-handler.ts";
 import { Gauge } from "../observe/figures.ts";
 import { screenQuery } from "../policy/screen.ts";
+import { isServersError } from "../upstream/blame.ts";
 import type { UpstreamError } from "../upstream/exchange.ts";
 import { isFinalError } from "../wire/options.ts";
 import { EDE, RCODE } from "../wire/protocol.ts";
@@ -197,10 +198,10 @@ export class Resolver implements ResolutionOwner {
   onAnswer(resolution: Resolution, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     const nowMs = this.#parts.clock.nowMs();
     const { query, flags, hash } = resolution;
-    const isFailure = layout.rcode === RCODE.SERVFAIL || layout.rcode === RCODE.REFUSED;
+    const isFailure = isServersError(layout.rcode);
     // What validation or a policy forbids is no failure that an old answer may stand in for.
     const isFinal = isFailure && isFinalError(octets, start, layout);
-    if (layout.rcode === RCODE.SERVFAIL) {
+    if (isFailure && layout.rcode !== RCODE.REFUSED) {
       const length = Math.max(layout.bodyOctets, layout.optionsEnd);
       this.#failures.answered(query, flags, hash, nowMs, octets, start, length, isFinal);
     } else if (isFailure && !isFinal) {
@@ -224,12 +225,11 @@ export class Resolver implements ResolutionOwner {
   onFailure(resolution: Resolution, error: UpstreamError): void {
     const nowMs = this.#parts.clock.nowMs();
     const { query, flags, hash } = resolution;
+    const { code } = error;
     const ede = edeOf(error);
     this.#remove(resolution);
-    if (error.code !== "stopping" && error.code !== "overloaded") {
-      const rests = error.code === "timeout" || error.code === "malformed";
-      this.#failures.unanswered(query, flags, hash, nowMs, ede, rests);
-    }
+    const rests = code === "timeout" || code === "malformed";
+    if (code !== "stopping" && code !== "overloaded") this.#failures.unanswered(query, flags, hash, nowMs, ede, rests);
     let one = resolution.takeWaiters();
     while (one !== undefined) {
       const isHeldBack = one.sink!.isFull;
@@ -288,13 +288,12 @@ export class Resolver implements ResolutionOwner {
 
   /** The question failed a moment ago. */
   #answerFailure(failure: Failure, query: Query, sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
-    const { message } = failure;
-    if (this.#layout.scan(message, 0, message.length) && this.#layout.questionOctets > 0) {
-      this.#replies.message(query, message, 0, this.#layout, sink, peers, peerStart);
-    } else {
-      this.#replies.own(query, RCODE.SERVFAIL, failure.ede, sink, peers, peerStart);
-    }
-    this.counters.answered("memory", RCODE.SERVFAIL);
+    const layout = this.#layout;
+    const { message, ede } = failure;
+    const rcode = layout.scan(message, 0, message.length) ? layout.rcode : RCODE.SERVFAIL;
+    if (layout.questionOctets > 0) this.#replies.message(query, message, 0, layout, sink, peers, peerStart);
+    else this.#replies.own(query, rcode, ede, sink, peers, peerStart);
+    this.counters.answered("memory", rcode);
   }
 
   /** Answers with an upstream's response. */

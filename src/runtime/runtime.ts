@@ -192,6 +192,8 @@ export interface TlsDialOptions {
    */
   readonly datesWaived?: boolean;
   readonly alpn: readonly string[];
+  /** "small": no post-quantum key share, so that the ClientHello fits into a packet. Where the runtime cannot choose, nothing changes. */
+  readonly hello?: "full" | "small";
   /** A ticket from onSession of an earlier connection under the same policy. */
   readonly session: Uint8Array | undefined;
   /** Called with the leaf after the chain passed, full handshake or resumed; an Error refuses the peer. */
@@ -321,6 +323,8 @@ export interface Runtime {
   /** @throws BindError (as a rejection) */
   listenTcp(options: TcpListenOptions): Promise<TcpListener>;
   dialTls(options: TlsDialOptions): ByteStream;
+  /** Whether dialTls() can make a ClientHello full or small. */
+  readonly choosesHello: boolean;
   /** Parses each certificate once. @throws Error if one does not parse. */
   trustAnchors(pem: readonly string[]): TrustAnchors;
   localAddresses(): LocalAddress[];

@@ -12,7 +12,7 @@ import { type Libc, loadLibc } from "./libc.ts";
 import { openNetworkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
-import { dialTls, trustAnchors } from "./tls-dial.ts";
+import { choosesHello, dialTls, trustAnchors } from "./tls-dial.ts";
 import { batchedUdpEngine } from "./udp-batched.ts";
 import { portableUdpEngine } from "./udp-portable.ts";
 import { uptimeMs } from "./uptime.ts";
@@ -34,6 +34,7 @@ export function selectRuntime(): Runtime {
     },
     listenTcp,
     dialTls,
+    choosesHello,
     trustAnchors,
     localAddresses,
     descriptorLimit,

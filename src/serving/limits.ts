@@ -32,6 +32,8 @@ export const serverLimits: ServerLimits = {
   },
   idle: { idleMs: defaults.upstreamIdleMs.value, maxIdleMs: defaults.upstreamIdleMaxMs.value },
   maxWaiting: defaults.upstreamWaiting.value,
+  hello: { fullMs: defaults.upstreamFullHelloMs.value, rememberMs: defaults.upstreamSmallHelloMs.value },
+  plainMs: defaults.upstreamPlainMs.value,
   minSilenceMs: defaults.upstreamSilenceMinMs.value,
   maxSilenceMs: defaults.upstreamAttemptMs.value,
 };

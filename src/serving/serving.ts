@@ -74,6 +74,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     log,
     trust: runtime.trustAnchors(roots),
     dialTls: runtime.dialTls,
+    tlsHello: runtime.choosesHello ? config.tlsHello : "full",
     limits: limits.server,
   };
   const bootstrap = bootstrapLookUp(config.bootstrap, server, limits.set);

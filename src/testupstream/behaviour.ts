@@ -7,6 +7,7 @@ export const FAULTS = {
   "wrong-id": "the ID is another",
   "wrong-name": "the question has another name",
   "wrong-type": "the question has another type",
+  "no-question": "a bare header, without question and records",
   qr0: "QR is not set, as in a query",
   tc: "TC is set and there are no records",
   oversize: "65535 octets, filled up with a TYPE65280 record",
@@ -23,7 +24,10 @@ export const FAULTS = {
 
 export type Fault = keyof typeof FAULTS;
 
-export const RCODES = { formerr: 1, servfail: 2, nxdomain: 3, notimp: 4, refused: 5 } as const;
+export const RCODES = { formerr: 1, servfail: 2, nxdomain: 3, notimp: 4, refused: 5, badvers: 16 } as const;
+
+/** Which queries an RCODE is for. */
+const RCODE_FOR = ["all", "opt", "options"] as const;
 
 export interface Behaviour {
   /** Milliseconds an answer waits, drawn evenly from the range. */
@@ -38,6 +42,8 @@ export interface Behaviour {
   readonly trickleMs: number;
   readonly faults: readonly Fault[];
   readonly rcode: number | undefined;
+  /** The RCODE is for all queries, for those with an OPT, or for those with an option in it. */
+  readonly rcodeFor: (typeof RCODE_FOR)[number];
   /** INFO-CODE of an Extended DNS Error (RFC 8914), sent when the query had an OPT. */
   readonly edeCode: number | undefined;
   /** The idle time announced by edns-tcp-keepalive (RFC 7828), when the query had an OPT. */
@@ -65,6 +71,7 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   trickleMs: 0,
   faults: [],
   rcode: undefined,
+  rcodeFor: "all",
   edeCode: undefined,
   keepaliveMs: undefined,
   ad: false,
@@ -197,6 +204,17 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
     description: "Answer with this RCODE and no records",
     allowed: Object.keys(RCODES).join(", "),
     parse: (text) => (Object.hasOwn(RCODES, text) ? { rcode: RCODES[text as keyof typeof RCODES] } : undefined),
+  },
+  {
+    key: "rcode-for",
+    scope: "query",
+    valueName: "WHICH",
+    description: "Give the RCODE to all queries, to those with an OPT, or to those with options in it",
+    allowed: RCODE_FOR.join(", "),
+    parse(text) {
+      const rcodeFor = oneOf(RCODE_FOR, text);
+      return rcodeFor && { rcodeFor };
+    },
   },
   numberKey("ede", "edeCode", "query", [0, 65_535], "Add an Extended DNS Error with this code (RFC 8914)"),
   numberKey(

@@ -113,7 +113,13 @@ export class Connection implements StreamHandler {
     const behaviour =
       scenario.rules.length === 0 && scenario === this.#scenario
         ? this.#behaviour
-        : behaviourOfQuery(scenario, this.#number, counters.queries, nameKey(octets, query.qnameStart, query.qnameEnd));
+        : behaviourOfQuery(
+            scenario,
+            this.#number,
+            counters.queries,
+            nameKey(octets, query.qnameStart, query.qnameEnd),
+            query.qtype,
+          );
     if (this.#composed >= behaviour.silentAfter || behaviour.faults.includes("silent")) return;
     this.#composed++;
     this.#wait(responder.compose(query, behaviour), query.id, behaviour);

@@ -89,9 +89,9 @@ export class MessageWriter {
   finish(query: Query, rcode: number, extraFlags: number, ednsOptions: Uint8Array): number {
     if (query.optAt >= 0) {
       this.#reserved = 0;
-      this.#opt(query.do, ednsOptions);
+      this.#opt(query.do, rcode >> 4, ednsOptions);
     }
-    const flags = 0x8080 | (query.flags & 0x0110) | extraFlags | (this.truncated ? FLAG_TC : 0) | rcode;
+    const flags = 0x8080 | (query.flags & 0x0110) | extraFlags | (this.truncated ? FLAG_TC : 0) | (rcode & 0x0f);
     const end = this.length;
     this.length = 2;
     this.#u16(flags);
@@ -105,12 +105,12 @@ export class MessageWriter {
     return end + 2;
   }
 
-  #opt(dnssecOk: boolean, options: Uint8Array): void {
+  #opt(dnssecOk: boolean, rcodeBits: number, options: Uint8Array): void {
     this.octets[this.length + 2] = 0;
     this.length++;
     this.#u16(TYPE_OPT);
     this.#u16(UDP_PAYLOAD_SIZE);
-    this.#u16(0);
+    this.#u16(rcodeBits << 8);
     this.#u16(dnssecOk ? 0x8000 : 0);
     this.#u16(options.length);
     this.#put(options);

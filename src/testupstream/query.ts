@@ -31,6 +31,11 @@ export class Query {
     return this.optAt >= 0 && (this.octets[this.optAt + 6]! & 0x80) !== 0;
   }
 
+  /** Whether its OPT has any option. */
+  get hasOptions(): boolean {
+    return this.optAt >= 0 && (this.octets[this.optAt + 8]! | this.octets[this.optAt + 9]!) !== 0;
+  }
+
   /** Reads one message. False when it is no query with exactly one question that holds together. */
   read(octets: Uint8Array, start: number, length: number): boolean {
     this.octets = octets;

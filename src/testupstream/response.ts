@@ -12,6 +12,7 @@ const OPTION_EDE = 15;
 /** A type nobody has assigned a meaning to (RFC 6895, 3.1: private use). */
 const TYPE_FILLER = 65_280;
 const RECORD_HEADER_OCTETS = 12;
+const HEADER_OCTETS = 12;
 const NO_OPTIONS = new Uint8Array(0);
 
 const UNSOLICITED_QUESTION = Uint8Array.of(...nameFromText("unsolicited.test.", undefined), 0, TYPES.A, 0, 1);
@@ -25,6 +26,12 @@ function ednsOptions({ keepaliveMs, edeCode }: Behaviour): Uint8Array {
   }
   if (edeCode !== undefined) octets.push(0, OPTION_EDE, 0, 2, edeCode >> 8, edeCode & 0xff);
   return Uint8Array.from(octets);
+}
+
+/** The RCODE that this query is answered with, instead of an answer. */
+function rcodeGiven(query: Query, { rcode, rcodeFor }: Behaviour): number | undefined {
+  const isMeant = rcodeFor === "all" || (rcodeFor === "opt" ? query.optAt >= 0 : query.hasOptions);
+  return isMeant ? rcode : undefined;
 }
 
 /** Offsets in a frame; the message starts after the two octets of length. */
@@ -46,6 +53,15 @@ function spoil(frame: Uint8Array, query: Query, { faults }: Behaviour): void {
   }
 }
 
+/** The header alone, all counts 0. */
+function withoutQuestion(frame: Uint8Array): Uint8Array {
+  const header = frame.subarray(0, 2 + HEADER_OCTETS);
+  header.fill(0, FRAME_FLAGS + 2);
+  header[0] = 0;
+  header[1] = HEADER_OCTETS;
+  return header;
+}
+
 /** One for each upstream: it composes in a buffer of its own. */
 export class Responder {
   readonly #source: AnswerSource;
@@ -64,8 +80,9 @@ export class Responder {
     const options = ednsOptions(behaviour);
     writer.begin(query, options);
     writer.ttlSeconds = behaviour.ttlSeconds;
-    const empty = behaviour.rcode !== undefined || faults.includes("tc");
-    const rcode = empty ? (behaviour.rcode ?? 0) : this.#source.answer(query, writer);
+    const given = rcodeGiven(query, behaviour);
+    const empty = given !== undefined || faults.includes("tc");
+    const rcode = empty ? (given ?? 0) : this.#source.answer(query, writer);
     if (faults.includes("malformed")) {
       writer.clearRecords(query);
       writer.record("answer", writer.length, TYPES.A, 60, Uint8Array.of(192, 0, 2, 1));
@@ -77,7 +94,7 @@ export class Responder {
     const flags = (behaviour.ad ? FLAG_AD : 0) | (faults.includes("tc") ? FLAG_TC : 0);
     const frame = writer.octets.subarray(0, writer.finish(query, rcode, flags, options));
     if (faults.length > 0) spoil(frame, query, behaviour);
-    return frame;
+    return faults.includes("no-question") ? withoutQuestion(frame) : frame;
   }
 
   /** Everything that is sent around an answer, in order, the answer among it. */

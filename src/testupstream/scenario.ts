@@ -3,6 +3,7 @@
 import { UsageError } from "../config/config.ts";
 import { BEHAVIOUR_KEYS, type Behaviour, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
 import { keysUpward, nameFromText, nameKey } from "./names.ts";
+import { TYPES, typeNumber } from "./rdata.ts";
 
 /** Which of a sequence, counted from 1: "3", "2-5", "4-" or "every 10". */
 interface Turns {
@@ -14,6 +15,7 @@ interface Turns {
 export interface Rule {
   /** Key (names.ts) of the name whose subtree it is for. */
   readonly qname: string | undefined;
+  readonly qtype: number | undefined;
   /** Queries are counted over all connections. */
   readonly query: Turns | undefined;
   readonly connection: Turns | undefined;
@@ -59,7 +61,7 @@ function objectOf(value: unknown, where: string): [string, unknown][] {
   throw new UsageError(`${where} ${JSON.stringify(value)}: allowed: an object`);
 }
 
-const SELECTORS = ["qname", "query", "connection"];
+const SELECTORS = ["qname", "qtype", "query", "connection"];
 
 function parseQname(text: string, where: string): string {
   try {
@@ -68,6 +70,12 @@ function parseQname(text: string, where: string): string {
   } catch (cause) {
     throw new UsageError(`${where}: ${(cause as Error).message}`);
   }
+}
+
+function parseQtype(text: string, where: string): number {
+  const type = typeNumber(text);
+  if (type !== undefined) return type;
+  throw new UsageError(`${where} "${text}": allowed: ${Object.keys(TYPES).join(", ")} and TYPE0 to TYPE65535`);
 }
 
 function parseRule(value: unknown, where: string): Rule {
@@ -81,18 +89,21 @@ function parseRule(value: unknown, where: string): Rule {
     }
     texts.set(key, valueText(written, `${where}.${key}`));
   }
-  const [qname, query, connection] = SELECTORS.map((selector) => texts.get(selector));
+  const [qname, qtype, query, connection] = SELECTORS.map((selector) => texts.get(selector));
   let behaviour: Partial<Behaviour> = {};
   for (const { key, scope } of BEHAVIOUR_KEYS) {
     const text = texts.get(key);
     if (text === undefined) continue;
-    if (scope === "connection" && (qname ?? query) !== undefined) {
-      throw new UsageError(`${where}.${key} "${text}": holds for a whole connection; allowed: without qname and query`);
+    if (scope === "connection" && (qname ?? qtype ?? query) !== undefined) {
+      throw new UsageError(
+        `${where}.${key} "${text}": holds for a whole connection; allowed: without qname, qtype and query`,
+      );
     }
     behaviour = { ...behaviour, ...parseBehaviour(key, text, `${where}.${key}`) };
   }
   return {
     qname: qname === undefined ? undefined : parseQname(qname, `${where}.qname`),
+    qtype: qtype === undefined ? undefined : parseQtype(qtype, `${where}.qtype`),
     query: query === undefined ? undefined : parseTurns(query, `${where}.query`),
     connection: connection === undefined ? undefined : parseTurns(connection, `${where}.connection`),
     behaviour,
@@ -140,24 +151,26 @@ function within(turns: Turns | undefined, turn: number): boolean {
 export function behaviourOfConnection({ base, rules }: Scenario, connection: number): Behaviour {
   let behaviour = base;
   for (const rule of rules) {
-    if (rule.qname === undefined && !rule.query && within(rule.connection, connection)) {
+    if ((rule.qname ?? rule.qtype ?? rule.query) === undefined && within(rule.connection, connection)) {
       behaviour = { ...behaviour, ...rule.behaviour };
     }
   }
   return behaviour;
 }
 
-/** What holds for the `query`th query, for a name (its key), on the `connection`th connection. */
+/** What holds for the `query`th query, for a name (its key) and a type, on the `connection`th connection. */
 export function behaviourOfQuery(
   { base, rules }: Scenario,
   connection: number,
   query: number,
   qname: string,
+  qtype: number,
 ): Behaviour {
   let behaviour = base;
   let above: string[] | undefined;
   for (const rule of rules) {
     if (!within(rule.connection, connection) || !within(rule.query, query)) continue;
+    if (rule.qtype !== undefined && rule.qtype !== qtype) continue;
     if (rule.qname !== undefined) {
       above ??= [...keysUpward(qname)];
       if (!above.includes(rule.qname)) continue;

@@ -46,6 +46,13 @@ export class AddressBook {
     this.forgive();
   }
 
+  /** Takes those that are new, and returns them; of the others it knows what it knew. */
+  add(hosts: readonly string[]): readonly string[] {
+    const added = hosts.filter((host) => !this.#hosts.includes(host));
+    this.#hosts = [...this.#hosts, ...added];
+    return added;
+  }
+
   /** Failures of before say nothing any more, as when the host's own addresses changed. */
   forgive(): void {
     this.#failedAtMs.clear();

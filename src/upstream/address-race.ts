@@ -83,6 +83,14 @@ export class AddressRace implements ByteStream {
     this.#winner?.resume();
   }
 
+  /** More addresses became known: they run too, as long as none has won. */
+  join(hosts: readonly string[]): void {
+    if (this.#done || this.#winner !== undefined || hosts.length === 0) return;
+    const isLast = this.#waiting.length === 0;
+    this.#waiting.push(...hosts);
+    if (isLast) this.#cancelNext = this.#clock.after(ATTEMPT_DELAY_MS, () => this.#startNext());
+  }
+
   #startNext(): void {
     this.#cancelNext();
     const host = this.#waiting.shift();

@@ -1,6 +1,6 @@
 /** Whose doing a failure is: the server's, this host's, or that of the message fdns sent. */
 
-import { RCODE } from "../wire/protocol.ts";
+import { RCODE, RCODE_MASK } from "../wire/protocol.ts";
 import type { UpstreamError } from "./exchange.ts";
 
 /** Descriptors or memory: every address is out of reach alike. */
@@ -16,9 +16,9 @@ const NO_WAY_OUT: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
-/** RCODEs that may be the server's own trouble, with which another need not be plagued. */
+/** RCODEs that may be the server's own trouble, or its own limits, which another need not have. */
 export function isServersError(rcode: number): boolean {
-  return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED;
+  return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED || rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP;
 }
 
 /** Whether an attempt ended because this host cannot send, before anything reached a server. */
@@ -36,7 +36,12 @@ function codeOf(cause: unknown): string {
   return (cause as NodeJS.ErrnoException | undefined)?.code ?? "";
 }
 
-/** RCODEs that speak of the message fdns sent, not of the name asked for (RFC 6891, 9 for those above 15). */
+/** RCODEs that may speak of what fdns added to the question (RFC 6891, 7), until they come without that as well. */
 export function isComplaint(rcode: number): boolean {
-  return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode > 15;
+  return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || isOfThisHop(rcode);
+}
+
+/** RCODEs that speak of a message's OPT, TSIG or cookie, which go no further than one hop: never of the question. */
+export function isOfThisHop(rcode: number): boolean {
+  return rcode > RCODE_MASK;
 }

@@ -5,14 +5,21 @@
 
 import { type Answer, decode } from "@leichtgewicht/dns-packet";
 import type { UpstreamAddress } from "../config/config.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import type { LookUp, ServerParts } from "./dot-server.ts";
+import type { ServerParts } from "./dot-server.ts";
 import { Exchange, UpstreamError } from "./exchange.ts";
+import type { LookUp } from "./look-up.ts";
 import { type SetLimits, UpstreamSet } from "./upstream-set.ts";
 
 const TYPE_A = 1;
 const TYPE_AAAA = 28;
+const QTYPES = [TYPE_A, TYPE_AAAA] as const;
+const NOTHING_FOUND = "no bootstrap server gave an address";
+
+/** RFC 8305, 3: the Resolution Delay. IPv4 addresses known first wait so long for the IPv6 ones, and no longer. */
+const RESOLUTION_DELAY_MS = 50;
 
 export interface BootstrapLimits extends SetLimits {
   readonly lookUpMs: number;
@@ -29,21 +36,18 @@ export function bootstrapLookUp(
   parts: Omit<ServerParts, "lookUp">,
   limits: BootstrapLimits,
 ): Bootstrap {
-  const lookUpNothing: LookUp = (hostName, done) => done(notFound(hostName, "there is no bootstrap server to ask"));
+  const lookUpNothing: LookUp = (hostName, onFound) =>
+    onFound(notFound(hostName, "there is no bootstrap server to ask"), true);
   const set = new UpstreamSet(servers, { ...parts, lookUp: lookUpNothing }, limits);
   return {
-    lookUp: (hostName, done) => {
-      if (servers.length === 0) return lookUpNothing(hostName, done);
-      const found: string[] = [];
-      let left = 2;
+    lookUp: (hostName, onFound) => {
+      if (servers.length === 0) return lookUpNothing(hostName, onFound);
       const nowMs = parts.clock.nowMs();
-      const settle = (addresses: readonly string[]): void => {
-        found.push(...addresses);
-        if (--left > 0) return;
-        done(found.length > 0 ? found : notFound(hostName, "no bootstrap server gave an address"));
-      };
-      for (const qtype of [TYPE_A, TYPE_AAAA]) {
-        const question = new AddressQuestion(hostName, qtype, settle);
+      const found = new FoundAddresses(parts.clock, (addresses, isLast) =>
+        onFound(isLast && addresses.length === 0 ? notFound(hostName, NOTHING_FOUND) : addresses, isLast),
+      );
+      for (const qtype of QTYPES) {
+        const question = new AddressQuestion(hostName, qtype, (addresses) => found.answered(qtype, addresses));
         question.begin(nowMs + limits.lookUpMs);
         set.ask(question, nowMs);
       }
@@ -54,6 +58,32 @@ export function bootstrapLookUp(
 
 function notFound(hostName: string, why: string): UpstreamError {
   return new UpstreamError("unresolved", `its name ${hostName} has no known address: ${why}`);
+}
+
+/** What is found for both families, told as RFC 8305, 3 asks: IPv6 at once, IPv4 a moment later, the rest when it comes. */
+class FoundAddresses {
+  readonly #clock: Clock;
+  readonly #onFound: (addresses: readonly string[], isLast: boolean) => void;
+  #addresses: readonly string[] = [];
+  #awaited = QTYPES.length;
+  #cancelDelay = (): void => {};
+
+  constructor(clock: Clock, onFound: (addresses: readonly string[], isLast: boolean) => void) {
+    this.#clock = clock;
+    this.#onFound = onFound;
+  }
+
+  answered(qtype: (typeof QTYPES)[number], addresses: readonly string[]): void {
+    const before = this.#addresses;
+    this.#addresses = qtype === TYPE_AAAA ? [...addresses, ...before] : [...before, ...addresses];
+    this.#cancelDelay();
+    this.#awaited--;
+    if (this.#awaited === 0) this.#onFound(this.#addresses, true);
+    else if (addresses.length > 0 && qtype === TYPE_AAAA) this.#onFound(addresses, false);
+    else if (addresses.length > 0) {
+      this.#cancelDelay = this.#clock.after(RESOLUTION_DELAY_MS, () => this.#onFound(addresses, false));
+    }
+  }
 }
 
 /** One question for the addresses of one family. */

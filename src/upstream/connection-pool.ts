@@ -4,30 +4,19 @@
  */
 
 import type { UpstreamAddress } from "../config/config.ts";
-import type { Log } from "../observe/log.ts";
-import type {
-  ByteStream,
-  Clock,
-  PeerLeaf,
-  Random,
-  StreamHandler,
-  TlsDialOptions,
-  TlsOutcome,
-  TrustAnchors,
-} from "../runtime/runtime.ts";
+import type { PeerLeaf, Random } from "../runtime/runtime.ts";
 import { AddressBook } from "./address-book.ts";
 import { probeAddress } from "./address-probe.ts";
-import { AddressRace, type DialAddress } from "./address-race.ts";
-import { ALPN_DOT, checkLeaf } from "./authentication.ts";
-import { CertificateWatch } from "./certificate-watch.ts";
+import { AddressRace } from "./address-race.ts";
 import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
+import { Dialler, type DiallerLimits, type DiallerParts } from "./dialler.ts";
 import { UpstreamError } from "./exchange.ts";
 import type { HealthLimits } from "./health.ts";
 import { IdleHorizon, type IdleLimits } from "./idle-horizon.ts";
 import { Lifespan } from "./lifespan.ts";
 
-export interface PoolLimits {
+export interface PoolLimits extends DiallerLimits {
   readonly connection: ConnectionLimits;
   readonly idle: IdleLimits;
   readonly health: HealthLimits;
@@ -37,12 +26,8 @@ export interface PoolLimits {
   readonly maxSilenceMs: number;
 }
 
-export interface PoolParts {
-  readonly clock: Clock;
+export interface PoolParts extends DiallerParts {
   readonly random: Random;
-  readonly log: Log;
-  readonly trust: TrustAnchors;
-  readonly dialTls: (options: TlsDialOptions) => ByteStream;
   readonly limits: PoolLimits;
 }
 
@@ -58,17 +43,13 @@ const SLOW_SILENCES = 2;
 
 export class ConnectionPool {
   readonly book: AddressBook;
-  readonly #identity: UpstreamAddress;
   readonly #parts: PoolParts;
   readonly #counters: UpstreamCounters;
   readonly #owner: ConnectionOwner;
   readonly #horizon: IdleHorizon;
   readonly #lifespan: Lifespan;
-  readonly #certificates: CertificateWatch;
+  readonly #dialler: Dialler;
   readonly #connections: DotConnection[] = [];
-  /** The ticket for the next handshake. */
-  #session: Uint8Array | undefined;
-  #leaf: PeerLeaf | undefined;
   /** Connections that fell silent since the last answer came: each gives the next one twice the time. */
   #silences = 0;
   #dialFailedMs = Number.NEGATIVE_INFINITY;
@@ -80,13 +61,12 @@ export class ConnectionPool {
 
   constructor(identity: UpstreamAddress, parts: PoolParts, counters: UpstreamCounters, owner: ConnectionOwner) {
     this.book = new AddressBook(identity.addresses, parts.clock, parts.random, parts.limits.health);
-    this.#identity = identity;
     this.#parts = parts;
     this.#counters = counters;
     this.#owner = owner;
     this.#horizon = new IdleHorizon(parts.limits.idle);
     this.#lifespan = new Lifespan(parts.limits.maxConnections);
-    this.#certificates = new CertificateWatch(identity.text, parts.clock, parts.log);
+    this.#dialler = new Dialler(identity, parts);
   }
 
   /** Connections that are ready or being made. */
@@ -105,7 +85,7 @@ export class ConnectionPool {
 
   /** The certificate of the last handshake that passed; undefined before the first. */
   get leaf(): PeerLeaf | undefined {
-    return this.#leaf;
+    return this.#dialler.leaf;
   }
 
   /** The least loaded connection that takes a query; one that has been idle for too long is ended instead. */
@@ -166,7 +146,7 @@ export class ConnectionPool {
       maxQueries: this.#lifespan.maxQueries,
       retireAfterMs: () => this.#horizon.retireAfterMs,
       dial: (onSecure, handler) => {
-        race = new AddressRace(clock, this.book, this.#dialAddress, onSecure, handler);
+        race = new AddressRace(clock, this.book, this.#dialler.dial, onSecure, handler);
         return race;
       },
     });
@@ -175,13 +155,24 @@ export class ConnectionPool {
     return connection;
   }
 
+  /**
+   * Its addresses became known, or (`isMore`) further ones: connections being made go on to these. Returns whether there
+   * are further ones.
+   */
+  learn(hosts: readonly string[], isMore: boolean): boolean {
+    if (!isMore) this.book.replace(hosts);
+    const added = isMore ? this.book.add(hosts) : [];
+    for (const connection of this.#connections) if (connection.dialling) this.#races.get(connection)?.join(added);
+    return added.length > 0;
+  }
+
   /** Finds out whether an address family that is passed over works again, once its back-off is over. */
   probeFamilyIfDue(): void {
     const host = this.book.takeProbe();
     if (host === undefined) return;
     const { clock, limits } = this.#parts;
     this.#counters.add(COUNTER.DIALS);
-    this.#endProbe = probeAddress(host, this.#dialWithoutTicket, clock, limits.connection.dialMs, (outcome) => {
+    this.#endProbe = probeAddress(host, this.#dialler.dialWithoutTicket, clock, limits.connection.dialMs, (outcome) => {
       if (outcome === undefined) {
         this.#counters.add(COUNTER.DIAL_FAILURES);
         this.book.failed(host);
@@ -248,8 +239,10 @@ export class ConnectionPool {
     else this.#dialFailedMs = this.#parts.clock.nowMs();
   }
 
-  /** Connections that are ready take no new query, and end once they are answered. */
-  retireAll(): void {
+  /** Nothing of before is known of the way any more. Connections take no new query, and end once they are answered. */
+  renew(): void {
+    this.book.forgive();
+    this.#dialler.forget();
     for (const connection of [...this.#connections]) if (connection.ready) connection.retire();
   }
 
@@ -284,45 +277,6 @@ export class ConnectionPool {
     const measuredMs = p95Ms === 0 ? maxSilenceMs : SILENCE_P95S * p95Ms;
     const allowedMs = Math.max(minSilenceMs, measuredMs) * 2 ** Math.min(this.#silences, 8);
     return Math.min(SLOW_SILENCES * maxSilenceMs, allowedMs);
-  }
-
-  readonly #dialAddress: DialAddress = (host, onSecure, handler) => {
-    const session = this.#session;
-    this.#session = undefined; // a ticket is used once (RFC 8446, C.4), and a bad one not twice
-    return this.#dialWith(session, host, onSecure, handler);
-  };
-
-  readonly #dialWithoutTicket: DialAddress = (host, onSecure, handler) =>
-    this.#dialWith(undefined, host, onSecure, handler);
-
-  #dialWith(
-    session: Uint8Array | undefined,
-    host: string,
-    onSecure: (outcome: TlsOutcome) => void,
-    handler: StreamHandler,
-  ): ByteStream {
-    const { adn, port, spkiPins } = this.#identity;
-    let shown: PeerLeaf | undefined;
-    return this.#parts.dialTls({
-      address: { host, port },
-      adn,
-      trust: this.#parts.trust,
-      alpn: [ALPN_DOT],
-      session,
-      checkLeaf: (leaf) => {
-        shown = leaf;
-        return checkLeaf(adn, spkiPins, leaf);
-      },
-      onSession: (ticket) => {
-        this.#session = ticket;
-      },
-      onSecure: (outcome) => {
-        if (shown !== undefined) this.#certificates.saw(shown);
-        this.#leaf = shown;
-        onSecure(outcome);
-      },
-      handler,
-    });
   }
 }
 

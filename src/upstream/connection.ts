@@ -207,8 +207,8 @@ export class DotConnection implements Carrier {
   }
 
   /** Puts the query into the next write. */
-  #queue({ upstreamId, query }: Exchange): void {
-    this.#outgoing.add(upstreamId, query);
+  #queue({ upstreamId, query, isPlain }: Exchange): void {
+    this.#outgoing.add(upstreamId, query, isPlain);
     this.#scheduleFlush();
   }
 
@@ -264,29 +264,36 @@ export class DotConnection implements Carrier {
     }
     const id = readUint16(octets, start);
     const exchange = this.#ids.find(id);
-    const layout = this.#layout;
-    const wellFormed = layout.scan(octets, start, length);
-    if (exchange === undefined || !answers(exchange, octets, start, layout)) {
+    if (exchange === undefined) {
       // The late answer to a query given up is expected; anything else answers nothing that was asked.
-      if (exchange === undefined && this.#ids.endQuarantine(id)) return true;
-      this.#parts.onUnsolicited?.();
-      if (++this.#unsolicited <= this.#parts.limits.maxUnsolicited) return true;
-      this.#fail(new UpstreamError("closed", `it sent ${this.#unsolicited} frames that answer nothing that was asked`));
-      return false;
+      return this.#ids.endQuarantine(id) || this.#toleratesStray();
     }
     exchange.carrier = undefined;
-    if (wellFormed) {
+    const layout = this.#layout;
+    const isWellFormed = layout.scan(octets, start, length);
+    if (isWellFormed && answers(exchange, octets, start, layout)) {
       this.#ids.release(id);
       this.answered++;
       exchange.tookMs = this.lastHeardMs - Math.max(exchange.sentMs, this.#readyMs);
       this.#parts.owner.onResponse(exchange, octets, start, layout);
       this.#readKeepalive(octets, start, layout);
     } else {
+      // Nobody forges frames on an authenticated connection, so there is no better answer to wait for.
       this.#ids.quarantine(id);
-      this.#parts.owner.onMalformed(exchange, new UpstreamError("malformed", "its answer is malformed"));
+      const words = isWellFormed ? "it answered another question than was asked" : "its answer is malformed";
+      this.#parts.owner.onMalformed(exchange, new UpstreamError("malformed", words));
+      if (isWellFormed && !this.#toleratesStray()) return false;
     }
     return this.#state !== "closed";
   };
+
+  /** A frame answers nothing that was asked. Returns whether the connection goes on. */
+  #toleratesStray(): boolean {
+    this.#parts.onUnsolicited?.();
+    if (++this.#unsolicited <= this.#parts.limits.maxUnsolicited) return this.#state !== "closed";
+    this.#fail(new UpstreamError("closed", `it sent ${this.#unsolicited} frames that answer nothing that was asked`));
+    return false;
+  }
 
   #readKeepalive(octets: Uint8Array, start: number, layout: ResponseLayout): void {
     const keepaliveMs = keepaliveMsOf(octets, start, layout);

@@ -12,17 +12,18 @@ import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-po
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 import { Health, type HealthLimits } from "./health.ts";
+import { AddressLookUp, type LookUp } from "./look-up.ts";
 import { Probe } from "./probe.ts";
+import { QueryForm } from "./query-form.ts";
 import { ResponseTimes } from "./response-times.ts";
 import { WaitingLine } from "./waiting-line.ts";
-
-/** Finds the addresses of a host name; calls back once, with at least one address or an error. */
-export type LookUp = (hostName: string, done: (found: readonly string[] | UpstreamError) => void) => void;
 
 export interface ServerLimits extends PoolLimits {
   readonly health: HealthLimits;
   /** Queries that may wait for a connection. */
   readonly maxWaiting: number;
+  /** How long it is remembered that a server has to be asked plainly. */
+  readonly plainMs: number;
 }
 
 export interface ServerParts extends PoolParts {
@@ -55,11 +56,12 @@ export class DotServer implements ConnectionOwner {
   readonly #owner: ServerOwner;
   readonly #health: Health;
   readonly #pool: ConnectionPool;
+  readonly #form: QueryForm;
+  readonly #lookUp: AddressLookUp;
   readonly #waiting = new WaitingLine();
   readonly #probe = new Probe();
   /** When it last answered anything, about. */
   #answeredMs = Number.NEGATIVE_INFINITY;
-  #lookingUp = false;
   /** Whether the log was told that it fails. */
   #told = false;
   #closed = false;
@@ -71,6 +73,8 @@ export class DotServer implements ConnectionOwner {
     this.#owner = owner;
     this.#health = new Health(parts.clock, parts.random, parts.limits.health);
     this.#pool = new ConnectionPool(identity, parts, this.counters, this);
+    this.#lookUp = new AddressLookUp(parts.lookUp);
+    this.#form = new QueryForm(identity.text, parts.clock, parts.log, parts.limits.plainMs);
   }
 
   get healthy(): boolean {
@@ -140,6 +144,7 @@ export class DotServer implements ConnectionOwner {
   send(exchange: Exchange, nowMs: number): void {
     this.counters.add(COUNTER.ATTEMPTS);
     exchange.sentMs = nowMs;
+    this.#form.choose(exchange, nowMs);
     this.#place(exchange);
   }
 
@@ -200,8 +205,8 @@ export class DotServer implements ConnectionOwner {
    */
   renew(): void {
     this.#health.retryNow();
-    this.#pool.book.forgive();
-    this.#pool.retireAll();
+    this.#form.forget();
+    this.#pool.renew();
   }
 
   onReady(_connection: DotConnection, outcome: TlsOutcome): void {
@@ -224,7 +229,8 @@ export class DotServer implements ConnectionOwner {
     if (!this.healthy || this.#told) this.#markWorking();
     if (!(exchange instanceof Probe)) {
       this.times.record(exchange.tookMs);
-      this.#owner.onResponse(exchange, this, octets, start, layout);
+      if (this.#form.isToRepeat(exchange, layout.rcode)) this.send(exchange, this.#parts.clock.nowMs());
+      else this.#owner.onResponse(exchange, this, octets, start, layout);
     }
     if (this.#waiting.size > 0) this.#serveWaiting();
   }
@@ -273,19 +279,17 @@ export class DotServer implements ConnectionOwner {
   }
 
   #lookUpAddresses(): void {
-    if (this.#lookingUp || this.#closed) return;
-    this.#lookingUp = true;
-    this.#parts.lookUp(this.identity.hostName!, (found) => {
-      this.#lookingUp = false;
+    if (this.#closed) return;
+    this.#lookUp.start(this.identity.hostName!, (found, isMore) => {
       if (this.#closed && this.#waiting.size === 0) return;
-      const { book } = this.#pool;
       if (found instanceof UpstreamError) {
-        if (!book.isEmpty) return;
+        if (!this.#pool.book.isEmpty) return;
         this.#markFailed(found);
         this.#failWaiting(found);
         return;
       }
-      book.replace(found);
+      // What failed of too few addresses may be over with more.
+      if (this.#pool.learn(found, isMore)) this.#health.retryNow();
       if (this.#waiting.size > 0) this.#serveWaiting();
       else if (this.healthy) this.warm();
     });

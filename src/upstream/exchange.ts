@@ -14,7 +14,7 @@ export type UpstreamErrorCode =
   | "timeout"
   /** The connection ended before the answer. */
   | "closed"
-  /** What came cannot be the answer: not DNS, or a complaint about fdns' own query. */
+  /** What came cannot be the answer: not DNS, another question's, or a complaint about fdns' own message. */
   | "malformed"
   /** More queries in flight, or more octets queued, than the bounds allow. */
   | "overloaded"
@@ -62,6 +62,10 @@ export abstract class Exchange {
   resends = 0;
   /** Whether a server answered SERVFAIL or REFUSED and another was asked for that. */
   secondOpinion = false;
+  /** The form of the server that complained of it: there it goes plainly (query-form.ts). */
+  complained: unknown = undefined;
+  /** Whether it goes without what fdns adds to a query (wire/upstream-query.ts). */
+  isPlain = false;
   /** The connection that carries it, and under which ID. */
   carrier: Carrier | undefined = undefined;
   upstreamId = 0;
@@ -76,6 +80,8 @@ export abstract class Exchange {
     this.triedServers.clear();
     this.resends = 0;
     this.secondOpinion = false;
+    this.complained = undefined;
+    this.isPlain = false;
     this.heldUntilMs = 0;
     this.server = undefined;
     this.hedge = undefined;

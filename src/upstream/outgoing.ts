@@ -22,9 +22,10 @@ export class OutgoingQueries {
     return this.#octets;
   }
 
-  add(id: number, query: Query): void {
+  /** `isPlain`: without options, as writeUpstreamQuery() says. */
+  add(id: number, query: Query, isPlain = false): void {
     this.#reserve();
-    this.#octets += writeUpstreamQuery(this.#room, this.#octets, id, query);
+    this.#octets += writeUpstreamQuery(this.#room, this.#octets, id, query, isPlain);
   }
 
   /** Everything that waits, the caller's until allWritten(). */

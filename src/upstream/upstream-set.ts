@@ -7,7 +7,7 @@ import type { Strategy, UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { isFinalError } from "../wire/options.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { isComplaint, isOfThisHost, isServersError } from "./blame.ts";
+import { isOfThisHop, isOfThisHost, isServersError } from "./blame.ts";
 import { type Choice, choiceOf } from "./choice.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
@@ -108,7 +108,7 @@ export class UpstreamSet implements ServerOwner {
   }
 
   onResponse(exchange: Exchange, server: DotServer, octets: Uint8Array, start: number, layout: ResponseLayout): void {
-    if (isComplaint(layout.rcode)) {
+    if (isOfThisHop(layout.rcode)) {
       this.onAttemptFailed(
         exchange,
         new UpstreamError("malformed", `it answered fdns' query with RCODE ${layout.rcode}`),
@@ -196,7 +196,7 @@ export class UpstreamSet implements ServerOwner {
     return p95Ms === 0 ? attemptMs : Math.min(attemptMs, Math.max(minAttemptMs, ATTEMPT_P95S * p95Ms));
   }
 
-  /** SERVFAIL and REFUSED are worth one more server, unless they say that the name or a policy is to blame. */
+  /** An error is worth one more server, unless it says that the name or a policy is to blame. */
   #isWorthAnother(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): boolean {
     if (!isServersError(layout.rcode) || exchange.secondOpinion || this.#keepsToOne) return false;
     if (isFinalError(octets, start, layout)) return false;

@@ -23,10 +23,12 @@ export const MAX_UPSTREAM_QUERY_OCTETS =
 /**
  * Writes a framed query at room[at...] and returns its octets, the two of the length included. From the client: the
  * question, CD (RFC 4035, 3.2.2), DO, and AD, which asks for AD in the response (RFC 6840, 5.7). RD is always set.
+ * `isPlain`: no options, and no OPT either unless DO needs one (RFC 3225, 3).
  */
-export function writeUpstreamQuery(room: Uint8Array, at: number, id: number, query: Query): number {
-  const unpadded = HEADER_OCTETS + query.questionOctets + OPT_OCTETS + OPTIONS_OCTETS;
-  const padding = (PADDING_BLOCK_OCTETS - (unpadded % PADDING_BLOCK_OCTETS)) % PADDING_BLOCK_OCTETS;
+export function writeUpstreamQuery(room: Uint8Array, at: number, id: number, query: Query, isPlain = false): number {
+  const hasOpt = !isPlain || query.dnssecOk;
+  const unpadded = HEADER_OCTETS + query.questionOctets + (hasOpt ? OPT_OCTETS : 0) + (isPlain ? 0 : OPTIONS_OCTETS);
+  const padding = isPlain ? 0 : (PADDING_BLOCK_OCTETS - (unpadded % PADDING_BLOCK_OCTETS)) % PADDING_BLOCK_OCTETS;
   const length = unpadded + padding;
   room.fill(0, at, at + 2 + length);
   writeUint16(room, at, length);
@@ -35,13 +37,15 @@ export function writeUpstreamQuery(room: Uint8Array, at: number, id: number, que
   room[message + 2] = RD;
   room[message + 3] = (query.cd ? CD : 0) | (query.ad ? AD : 0);
   room[message + 5] = 1;
-  room[message + 11] = 1;
+  room[message + 11] = hasOpt ? 1 : 0;
   const question = message + HEADER_OCTETS;
   copyOctets(query.question, 0, room, question, query.questionOctets);
+  if (!hasOpt) return 2 + length;
   const opt = question + query.questionOctets;
   writeUint16(room, opt + 1, TYPE.OPT);
   writeUint16(room, opt + 3, UDP_PAYLOAD_SIZE);
   room[opt + 7] = query.dnssecOk ? 0x80 : 0;
+  if (isPlain) return 2 + length;
   writeUint16(room, opt + 9, OPTIONS_OCTETS + padding);
   const subnet = opt + OPT_OCTETS;
   writeUint16(room, subnet, OPTION.CLIENT_SUBNET);

@@ -7,7 +7,7 @@ import { makeAuthority } from "../../src/testupstream/certificates.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { opt, option, record, response } from "../support/fake-messages.ts";
 import { fakeRandom } from "../support/fake-random.ts";
-import { answerTo, connectionLimits, FakeDial, identity, idOf } from "../support/fake-upstream.ts";
+import { answerTo, connectionLimits, FakeDial, identity, idOf, serverLimits } from "../support/fake-upstream.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 15);
 const RRSIG = 46;
@@ -33,6 +33,8 @@ async function probed(answer: (query: Uint8Array) => Uint8Array, fails?: string)
     limits: connectionLimits,
     answerBoundMs: 1500,
     idleBoundMs: 0,
+    tlsHello: "full" as const,
+    hello: serverLimits.hello,
     dialTls: (options: ConstructorParameters<typeof FakeDial>[1]) => {
       const dial = new FakeDial(clock, options);
       dials.push(dial);

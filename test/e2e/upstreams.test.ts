@@ -7,7 +7,8 @@ import { decode } from "@leichtgewicht/dns-packet";
 import { hashName, synthesizedA } from "../../src/testupstream/synthesize.ts";
 import { askTcp, askUdp, extendedErrors, query, rcodeOf } from "../support/ask.ts";
 import { type Form, forms, type RunningFdns, startFdns } from "../support/fdns.ts";
-import { type ScriptedUpstream, startScriptedUpstream } from "../support/scripted-upstream.ts";
+import { startScriptedUpstream } from "../support/scripted-upstream.ts";
+import { through } from "../support/through.ts";
 import { temporaryFolder } from "../support/toolchain.ts";
 
 const folders: string[] = [];
@@ -16,39 +17,6 @@ afterAll(() => {
 });
 
 const SERVFAIL = 2;
-
-/** Runs `body` with fdns before upstreams started with these flags, and ends them all. Resolves to their counters. */
-async function through(
-  form: Form,
-  upstreams: readonly (readonly string[])[],
-  flags: readonly string[],
-  body: (fdns: RunningFdns, upstreams: readonly ScriptedUpstream[]) => Promise<void>,
-) {
-  const started: ScriptedUpstream[] = [];
-  const pems: string[] = [];
-  const counters: Record<string, unknown>[] = [];
-  try {
-    for (const one of upstreams) {
-      const folder = temporaryFolder();
-      folders.push(folder);
-      const upstream = await startScriptedUpstream(folder, one);
-      started.push(upstream);
-      pems.push(await Bun.file(upstream.caFile).text());
-    }
-    const roots = join(folders.at(-1)!, "roots.pem");
-    writeFileSync(roots, pems.join("\n"));
-    const given = flags.includes("--upstream") ? [] : started.flatMap(({ address }) => ["--upstream", address]);
-    const fdns = await startFdns({ form, flags: ["--listen", "127.0.0.1:0", "--ca-file", roots, ...given, ...flags] });
-    try {
-      await body(fdns, started);
-    } finally {
-      expect(await fdns.stop()).toBe(0);
-    }
-  } finally {
-    for (const one of started) counters.push(await one.stop());
-  }
-  return counters;
-}
 
 /** Asks for the A record of a name and checks that it is that name's. */
 async function expectRight(fdns: RunningFdns, name: string): Promise<void> {

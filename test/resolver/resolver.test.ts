@@ -226,6 +226,26 @@ describe("when every upstream failed: SERVFAIL, and why", () => {
     expect(scene.verdict).toEqual([2, ede]);
   });
 
+  test.each([
+    ["FORMERR", 1],
+    ["NOTIMP", 4],
+  ])("%s, with the question or without, is the client's, and for a moment everyone's", (_name, rcode) => {
+    for (const questions of [[], [question("a.test")]]) {
+      const scene = new Scene();
+      scene.query(edns);
+      scene.answer(scene.asked[0]!, response({ flags: 0x8180 | rcode, questions }));
+      expect(scene.verdict).toEqual([rcode, undefined]);
+      expect([...scene.sink.sent[0]!.octets.subarray(12, 20)]).toEqual(question("a.test").slice(0, 8));
+      scene.query({ ...edns, id: 0x4321 });
+      expect(scene.asked).toHaveLength(0);
+      expect(scene.sink.sent[1]!.octets.subarray(2)).toEqual(scene.sink.sent[0]!.octets.subarray(2));
+      expect(scene.resolver.counters.answers("memory")[rcode]).toBe(1);
+      scene.clock.advance(1000);
+      scene.query(edns);
+      expect(scene.asked).toHaveLength(1);
+    }
+  });
+
   test("also when it fails before ask() returns", () => {
     const failsAtOnce = {
       ask: (exchange: Exchange) => exchange.onFailure(new UpstreamError("connect", "for a test")),

@@ -99,6 +99,8 @@ export const serverLimits: ServerLimits = {
   health: { redialMs: 1000, minBackOffMs: 1000, maxBackOffMs: 30_000 },
   idle: { idleMs, maxIdleMs: 60_000 },
   maxWaiting: 16_384,
+  hello: { fullMs: 1000, rememberMs: 3_600_000 },
+  plainMs: 900_000,
   minSilenceMs: 500,
   maxSilenceMs: 1500,
 };
@@ -110,7 +112,8 @@ export class FakeNetwork {
   readonly log = new FakeLog();
   readonly dials: FakeDial[] = [];
   /** Look-ups under way: host name and what to tell. */
-  readonly lookUps: { hostName: string; done: (found: readonly string[] | UpstreamError) => void }[] = [];
+  readonly lookUps: { hostName: string; done: (found: readonly string[] | UpstreamError, isLast?: boolean) => void }[] =
+    [];
 
   constructor(clock: FakeClock) {
     this.clock = clock;
@@ -122,12 +125,14 @@ export class FakeNetwork {
       random: fakeRandom(5),
       log: this.log,
       trust: { pem: [], context: undefined },
+      tlsHello: "full",
       dialTls: (options): ByteStream => {
         const dial = new FakeDial(this.clock, options);
         this.dials.push(dial);
         return dial.stream;
       },
-      lookUp: (hostName, done) => this.lookUps.push({ hostName, done }),
+      lookUp: (hostName, onFound) =>
+        this.lookUps.push({ hostName, done: (found, isLast = true) => onFound(found, isLast) }),
       limits: { ...serverLimits, ...limits },
     };
   }

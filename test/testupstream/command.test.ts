@@ -157,15 +157,16 @@ test.each([
   ['{"delay": {}}', ", delay {}: allowed: a string, a number, true, false or a list of strings"],
   ['{"tls": "2"}', ', tls "2": allowed: 1.1, 1.2, 1.3'],
   ['{"rules": {}}', ", rules {}: allowed: a list of objects"],
+  ['{"rules": [{"qtype": "B"}]}', ', rules[0].qtype "B": allowed: A, NS, '],
   ['{"rules": [{"qname": "a..b"}]}', ', rules[0].qname: name "a..b.": an empty label'],
   [
     '{"rules": [{}, {"query": 0}]}',
     ', rules[1].query "0": allowed: the Nth as "N", "N-M", "N-" or "every N", counted from 1',
   ],
-  ['{"rules": [{"colour": 1}]}', ", rules[0].colour: unknown; allowed: qname, query, connection, delay, "],
+  ['{"rules": [{"colour": 1}]}', ", rules[0].colour: unknown; allowed: qname, qtype, query, connection, delay, "],
   [
     '{"rules": [{"query": 2, "handshake": "hold"}]}',
-    ', rules[0].handshake "hold": holds for a whole connection; allowed: without qname and query',
+    ', rules[0].handshake "hold": holds for a whole connection; allowed: without qname, qtype and query',
   ],
 ])("a wrong scenario is one line: %s", async (text, message) => {
   const scenario = file("s.json", text);

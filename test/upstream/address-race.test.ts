@@ -103,6 +103,30 @@ describe("the race", () => {
     expect(scene.diary).toEqual(["secure"]);
   });
 
+  test("addresses that become known later run too: 250 ms after they did, at once when the rest failed before, or in turn", () => {
+    const alone = race("192.0.2.1");
+    alone.clock.advance(400);
+    alone.race.join(["2001:db8::1", "2001:db8::2"]);
+    alone.clock.advance(249);
+    expect(alone.hosts).toHaveLength(1);
+    alone.clock.advance(1);
+    expect(alone.hosts).toEqual(["192.0.2.1", "2001:db8::1"]);
+    alone.fail(1, "ECONNREFUSED");
+    expect(alone.hosts).toEqual(["192.0.2.1", "2001:db8::1", "2001:db8::2"]);
+    expect(alone.diary).toEqual([]);
+    alone.win(0);
+    alone.race.join(["192.0.2.9"]);
+    alone.clock.advance(1000);
+    expect(alone.hosts).toHaveLength(3);
+    const among = race("192.0.2.1", "192.0.2.2");
+    among.race.join(["2001:db8::1"]);
+    among.fail(0, "ECONNREFUSED");
+    among.fail(1, "ECONNREFUSED");
+    expect(among.hosts).toEqual(["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
+    among.fail(2, "ECONNREFUSED");
+    expect(among.diary).toEqual(["close ECONNREFUSED"]);
+  });
+
   test("from then on it is the winner's stream", () => {
     const scene = race("192.0.2.1", "2001:db8::1");
     scene.clock.advance(250);

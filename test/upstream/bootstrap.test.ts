@@ -13,13 +13,18 @@ class Scene {
   readonly network = new FakeNetwork(this.clock);
   readonly bootstrap;
   readonly found: (readonly string[] | UpstreamError)[] = [];
+  /** Of each, whether it was the last. */
+  readonly last: boolean[] = [];
 
   constructor(servers = [identity("10.0.0.1")]) {
     this.bootstrap = bootstrapLookUp(servers, this.network.parts(), { ...setLimits, lookUpMs: 4000 });
   }
 
   lookUp(hostName = "dns.test"): this {
-    this.bootstrap.lookUp(hostName, (found) => this.found.push(found));
+    this.bootstrap.lookUp(hostName, (found, isLast) => {
+      this.found.push(found);
+      this.last.push(isLast);
+    });
     this.clock.turn();
     return this;
   }
@@ -43,19 +48,57 @@ describe("the addresses of an upstream's name", () => {
     expect(queries.map((query) => query.length)).toEqual([128, 128]);
   });
 
-  test("both families are found, whichever comes first", () => {
-    for (const order of [
-      [1, 28],
-      [28, 1],
-    ]) {
+  describe("of both families (RFC 8305, 3)", () => {
+    const looking = () => {
       const scene = new Scene().lookUp();
       scene.network.last.secure();
-      for (const type of order) {
-        expect(scene.found).toEqual([]);
-        scene.answer(type, [record(TO_QUESTION, type, type === 1 ? V4 : V6)]);
-      }
-      expect(new Set(scene.found[0] as string[])).toEqual(new Set(["192.0.2.1", "2001:db8::1"]));
-    }
+      return scene;
+    };
+    const both = ["2001:db8::1", "192.0.2.1"];
+
+    test("IPv6 first: told at once, and IPv4 when it comes", () => {
+      const scene = looking();
+      scene.answer(28, [record(TO_QUESTION, 28, V6)]);
+      expect([scene.found, scene.last]).toEqual([[["2001:db8::1"]], [false]]);
+      scene.clock.advance(500);
+      scene.answer(1, [record(TO_QUESTION, 1, V4)]);
+      expect([scene.found.slice(1), scene.last]).toEqual([[both], [false, true]]);
+    });
+
+    test("IPv4 first, IPv6 within 50 ms: told together, IPv6 preferred", () => {
+      const scene = looking();
+      scene.answer(1, [record(TO_QUESTION, 1, V4)]);
+      scene.clock.advance(49);
+      expect(scene.found).toEqual([]);
+      scene.answer(28, [record(TO_QUESTION, 28, V6)]);
+      scene.clock.advance(100);
+      expect([scene.found, scene.last]).toEqual([[both], [true]]);
+    });
+
+    test("IPv4 first, IPv6 later or never: IPv4 is told after 50 ms", () => {
+      const scene = looking();
+      scene.answer(1, [record(TO_QUESTION, 1, V4)]);
+      scene.clock.advance(50);
+      expect([scene.found, scene.last]).toEqual([[["192.0.2.1"]], [false]]);
+      scene.answer(28, [record(TO_QUESTION, 28, V6)]);
+      expect([scene.found.slice(1), scene.last]).toEqual([[both], [false, true]]);
+      const never = looking();
+      never.answer(1, [record(TO_QUESTION, 1, V4)]);
+      never.clock.advance(4100);
+      expect([never.found, never.last]).toEqual([
+        [["192.0.2.1"], ["192.0.2.1"]],
+        [false, true],
+      ]);
+    });
+
+    test("none of one family is waited with for the other", () => {
+      const scene = looking();
+      scene.answer(1, []);
+      scene.clock.advance(500);
+      expect(scene.found).toEqual([]);
+      scene.answer(28, [record(TO_QUESTION, 28, V6)]);
+      expect([scene.found, scene.last]).toEqual([[["2001:db8::1"]], [true]]);
+    });
   });
 
   test("behind a CNAME", () => {
@@ -71,7 +114,8 @@ describe("the addresses of an upstream's name", () => {
     scene.network.last.secure();
     scene.answer(28, [record(TO_QUESTION, 28, V6)]);
     scene.answer(1, [], 0x8182);
-    expect(scene.found).toEqual([["2001:db8::1"]]);
+    expect(scene.found).toEqual([["2001:db8::1"], ["2001:db8::1"]]);
+    expect(scene.last).toEqual([false, true]);
   });
 
   const nothing = (scene: Scene, why: string) => {

@@ -7,7 +7,6 @@ describe("frames that are no answer", () => {
   const wrong: [string, (query: Uint8Array) => Uint8Array][] = [
     ["QR is 0", (query) => answerTo(query, 0x0100)],
     ["another opcode", (query) => answerTo(query, 0xa180)],
-    ["another ID", (query) => answerTo(query).map((octet, i) => (i === 0 ? octet ^ 1 : octet))],
     ["another name", (query) => response({ id: idOf(query), questions: [question("b.test")] })],
     ["a longer name", (query) => response({ id: idOf(query), questions: [question("aa.test")] })],
     ["another type", (query) => response({ id: idOf(query), questions: [question("a.test", 2)] })],
@@ -18,21 +17,67 @@ describe("frames that are no answer", () => {
       (query) =>
         response({ id: idOf(query), flags: 0x8182, questions: [], additional: [[0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]] }),
     ],
-    ["two questions", (query) => response({ id: idOf(query), questions: [question("a.test"), question("a.test")] })],
     ["the query itself", (query) => query],
   ];
-  test.each(wrong)("%s: dropped, the answer still counts; after the bound the connection ends", (_what, wrongOf) => {
+  test.each(wrong)("%s: malformed at once; after the bound the connection ends", (_what, wrongOf) => {
+    const scene = ready();
+    scene.send("a", "b");
+    scene.clock.turn();
+    const query = scene.seen("a");
+    scene.receive(wrongOf(query));
+    expect(scene.diary).toEqual(["ready", "malformed a"]);
+    // The right one is too late; one more with the same ID is nobody's. Others are answered meanwhile.
+    scene.receive(answerTo(query));
+    for (let i = 0; i < 3; i++) scene.receive(wrongOf(query));
+    scene.receive(answerTo(scene.seen("b")));
+    expect(scene.diary).toEqual(["ready", "malformed a", "answer b"]);
+    scene.receive(wrongOf(query));
+    expect(scene.diary.at(-1)).toStartWith("closed: closed: it sent 5 frames");
+    expect(scene.stream.destroyed).toBe(true);
+  });
+
+  test("another ID: dropped, the answer still counts; after the bound the connection ends", () => {
     const scene = ready();
     scene.send("a");
     scene.clock.turn();
     const query = scene.seen("a");
-    for (let i = 0; i < 4; i++) scene.receive(wrongOf(query));
+    const stray = answerTo(query).map((octet, i) => (i === 0 ? octet ^ 1 : octet));
+    for (let i = 0; i < 4; i++) scene.receive(stray);
     expect(scene.diary).toEqual(["ready"]);
-    scene.receive(answerTo(query));
-    expect(scene.diary).toEqual(["ready", "answer a"]);
-    scene.receive(wrongOf(query));
+    scene.receive(answerTo(query), stray);
+    expect(scene.diary.slice(0, 2)).toEqual(["ready", "answer a"]);
     expect(scene.diary.at(-1)).toStartWith("closed: closed: it sent 5 frames");
-    expect(scene.stream.destroyed).toBe(true);
+  });
+
+  test("wrong answers alone: each query fails at once, and the connection ends after the bound", () => {
+    const scene = ready();
+    for (let i = 0; i < 5; i++) {
+      scene.send(`q${i}`);
+      scene.clock.turn();
+      scene.receive(response({ id: idOf(scene.seen(`q${i}`)), questions: [question("other.test")] }));
+    }
+    const malformed = Array.from({ length: 5 }, (_, i) => `malformed q${i}`);
+    expect(scene.diary.slice(0, -1)).toEqual(["ready", ...malformed]);
+    expect(scene.diary.at(-1)).toStartWith("closed: closed: it sent 5 frames");
+  });
+
+  test("the late answer to a query given up harms nobody, whatever it says", () => {
+    const scene = ready();
+    const [a] = scene.send("a", "b");
+    scene.clock.turn();
+    const query = scene.seen("a");
+    scene.connection.cancel(a!);
+    scene.receive(response({ id: idOf(query), questions: [question("other.test")] }), answerTo(scene.seen("b")));
+    expect(scene.diary).toEqual(["ready", "answer b"]);
+  });
+
+  test("two questions are malformed", () => {
+    const scene = ready();
+    scene.send("a");
+    scene.clock.turn();
+    const questions = [question("a.test"), question("a.test")];
+    scene.receive(response({ id: idOf(scene.seen("a")), questions }));
+    expect(scene.diary).toEqual(["ready", "malformed a"]);
   });
 
   test("the case of the name may differ, and a bare error header is an answer", () => {

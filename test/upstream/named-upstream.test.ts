@@ -71,6 +71,48 @@ describe("an upstream given by name", () => {
     ]);
   });
 
+  test("is dialled at what is known first; what comes later joins the race, once it is under way", () => {
+    const scene = named();
+    const asked = scene.ask("a");
+    const { done } = scene.network.lookUps[0]!;
+    done(["10.0.0.7"], false);
+    expect(scene.hosts).toEqual(["10.0.0.7"]);
+    scene.clock.advance(300);
+    done(["2001:db8::7", "10.0.0.7"], true);
+    scene.clock.advance(250);
+    expect(scene.hosts).toEqual(["10.0.0.7", "2001:db8::7"]);
+    scene.network.last.secure().answerAll();
+    expect(told(asked)).toEqual(["answer 0"]);
+    expect(scene.network.lookUps).toHaveLength(1);
+  });
+
+  test("what comes after the first failed is tried at once, without a look-up of its own", () => {
+    const scene = named();
+    const asked = scene.ask("a");
+    const { done } = scene.network.lookUps[0]!;
+    done(["10.0.0.7"], false);
+    scene.network.last.fail("ECONNREFUSED");
+    expect(told(asked)).toEqual(["connect"]);
+    done(["2001:db8::7", "10.0.0.7"], true);
+    const later = scene.ask("b");
+    expect(scene.hosts).toEqual(["10.0.0.7", "2001:db8::7"]);
+    scene.network.last.secure().answerAll();
+    expect(told(later)).toEqual(["answer 0"]);
+    expect(scene.network.lookUps).toHaveLength(1);
+  });
+
+  test("the same addresses once more change nothing", () => {
+    const scene = named();
+    const asked = scene.ask("a");
+    const { done } = scene.network.lookUps[0]!;
+    done(["10.0.0.7"], false);
+    scene.network.last.secure().answerAll();
+    done(["10.0.0.7"], true);
+    scene.clock.advance(1000);
+    expect(scene.hosts).toEqual(["10.0.0.7"]);
+    expect(told(asked)).toEqual(["answer 0"]);
+  });
+
   test("a query whose time is over while it waits is not sent", () => {
     const scene = named();
     const asked = scene.ask("a");

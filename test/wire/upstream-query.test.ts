@@ -4,11 +4,11 @@ import { Query } from "../../src/wire/query.ts";
 import { MAX_UPSTREAM_QUERY_OCTETS, writeUpstreamQuery } from "../../src/wire/upstream-query.ts";
 import { type MessageParts, message, nameOfOctets, opt, option, question } from "../support/fake-messages.ts";
 
-function sentFor(parts: MessageParts, id = 0xfedc): Uint8Array {
+function sentFor(parts: MessageParts, id = 0xfedc, isPlain = false): Uint8Array {
   const query = new Query();
   expect(query.parse(message(parts), 0, message(parts).length)).toBe(0);
   const room = new Uint8Array(MAX_UPSTREAM_QUERY_OCTETS + 10).fill(0xa5);
-  const octets = writeUpstreamQuery(room, 5, id, query);
+  const octets = writeUpstreamQuery(room, 5, id, query, isPlain);
   expect(octets).toBeLessThanOrEqual(MAX_UPSTREAM_QUERY_OCTETS);
   expect(room.subarray(0, 5).every((octet) => octet === 0xa5)).toBe(true);
   expect(room.subarray(5 + octets).every((octet) => octet === 0xa5)).toBe(true);
@@ -29,6 +29,20 @@ describe("a query to an upstream", () => {
         flag_do: false,
         options: [{ code: 8, family: 1, sourcePrefixLength: 0, scopePrefixLength: 0 }, { code: 11 }, { code: 12 }],
       },
+    ]);
+  });
+
+  test("plainly: the question and the flags alone, with DO an OPT of no options", () => {
+    const client = { id: 1, questions: [question("wWw.Test", 28)], flags: 0x0110 };
+    expect([...sentFor(client, 0xfedc, true)]).toEqual([
+      ...[0xfe, 0xdc, 0x01, 0x10, 0, 1, 0, 0, 0, 0, 0, 0],
+      ...question("wWw.Test", 28),
+    ]);
+    const secure = { ...client, additional: [opt({ dnssecOk: true, options: option(8, [0, 1, 0, 0]) })] };
+    expect([...sentFor(secure, 0xfedc, true)]).toEqual([
+      ...[0xfe, 0xdc, 0x01, 0x10, 0, 1, 0, 0, 0, 0, 0, 1],
+      ...question("wWw.Test", 28),
+      ...opt({ dnssecOk: true }),
     ]);
   });
 
