@@ -13,7 +13,7 @@ import type { ByteStream, Clock, Random, StreamHandler, TlsOutcome } from "../ru
 import { FrameReader } from "../wire/frame.ts";
 import { readUint16 } from "../wire/octets.ts";
 import { keepaliveMsOf } from "../wire/options.ts";
-import { HEADER_OCTETS } from "../wire/protocol.ts";
+import { HEADER_OCTETS, TC } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
 import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
@@ -266,6 +266,8 @@ export class DotConnection implements Carrier {
     const exchange = this.#ids.find(id);
     const layout = this.#layout;
     const wellFormed = layout.scan(octets, start, length);
+    // There is no larger transport to ask again over, so an answer cut short is as good as none.
+    const isTruncated = (octets[start + 2]! & TC) !== 0;
     if (exchange === undefined || !answers(exchange, octets, start, layout)) {
       // The late answer to a query given up is expected; anything else answers nothing that was asked.
       if (exchange === undefined && this.#ids.endQuarantine(id)) return true;
@@ -275,7 +277,7 @@ export class DotConnection implements Carrier {
       return false;
     }
     exchange.carrier = undefined;
-    if (wellFormed) {
+    if (wellFormed && !isTruncated) {
       this.#ids.release(id);
       this.answered++;
       exchange.tookMs = this.lastHeardMs - Math.max(exchange.sentMs, this.#readyMs);
@@ -283,7 +285,8 @@ export class DotConnection implements Carrier {
       this.#readKeepalive(octets, start, layout);
     } else {
       this.#ids.quarantine(id);
-      this.#parts.owner.onMalformed(exchange, new UpstreamError("malformed", "its answer is malformed"));
+      const what = isTruncated ? "truncated (TC), which no answer over TLS need be" : "malformed";
+      this.#parts.owner.onMalformed(exchange, new UpstreamError("malformed", `its answer is ${what}`));
     }
     return this.#state !== "closed";
   };
