@@ -82,7 +82,8 @@ export function putOptLast(octets: Uint8Array, start: number, end: number, at: n
     const next = fixed + FIXED_OCTETS + readUint16(octets, fixed + 8);
     const isForOneHop = type === TYPE.OPT || isTransactionSignature(octets, fixed, type);
     if (isForOneHop && to === at) movingNames.begin(start, at);
-    if (type === TYPE.OPT) opt = octets.slice(at, next);
+    // Not slice(): of a Buffer, which a socket's octets may be, that is no copy.
+    if (type === TYPE.OPT) opt = Uint8Array.from(octets.subarray(at, next));
     if (!isForOneHop && (to === at || movingNames.lower(octets, at, fixed, next, to))) {
       octets.copyWithin(to, at, next);
       to += next - at;

@@ -11,7 +11,6 @@ import {
   message,
   name,
   opt,
-  option,
   question,
   record,
   response,
