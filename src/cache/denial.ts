@@ -18,8 +18,6 @@ const MAX_ANSWERS = 32;
 const NO_TYPE = 0;
 /** Of an SOA's RDATA, behind its two names (RFC 1035, 3.3.13). */
 const SOA_NUMBERS_OCTETS = 20;
-/** Where the signer's name begins in an RRSIG's RDATA, which begins with the type it covers (RFC 4034, 3.1). */
-const SIGNER_OFFSET = 18;
 
 /** Owners of aliases, with their pointers followed. */
 const owner = new Uint8Array(MAX_NAME_OCTETS);
@@ -132,13 +130,14 @@ function aliasOf(
 /** Whether the record is one of those that deny, or their signature. */
 function denies(octets: Uint8Array, fixed: number): boolean {
   let type = readUint16(octets, fixed);
-  if (type === TYPE.RRSIG && readUint16(octets, fixed + 8) > SIGNER_OFFSET) type = readUint16(octets, fixed + 10);
+  // Its RDATA begins with the type it covers (RFC 4034, 3.1).
+  if (type === TYPE.RRSIG) type = readUint16(octets, fixed + FIXED_OCTETS);
   return type === TYPE.SOA || type === TYPE.NSEC || type === TYPE.NSEC3;
 }
 
 /**
- * Writes the record with its names written out. Returns its octets, or -1 if it is malformed or does not fit. Only an
- * SOA's RDATA may have pointers (RFC 3597, 4); those of NSEC and RRSIG must not, and are not mended.
+ * Writes the record with its names written out. Returns its octets, or -1 if it does not fit. Of those that deny, only
+ * an SOA may have pointers in its RDATA (RFC 3597, 4).
  */
 function writeRecord(
   room: Uint8Array,
@@ -163,8 +162,6 @@ function writeRecord(
     if (rdataOctets < 0) return -1;
     writeUint16(room, to - 2, rdataOctets);
   } else {
-    if (type === TYPE.NSEC && !isWrittenOut(octets, rdata, behind)) return -1;
-    if (type === TYPE.RRSIG && !isWrittenOut(octets, rdata + SIGNER_OFFSET, behind)) return -1;
     if (to + rdataOctets > room.length) return -1;
     copyOctets(octets, rdata, room, to, rdataOctets);
   }
@@ -189,14 +186,6 @@ function writeSoa(
   if (second < 0 || to + SOA_NUMBERS_OCTETS > room.length) return -1;
   copyOctets(octets, numbersAt, room, to, SOA_NUMBERS_OCTETS);
   return first + second + SOA_NUMBERS_OCTETS;
-}
-
-function isWrittenOut(octets: Uint8Array, at: number, end: number): boolean {
-  while (at < end && octets[at]! <= 63) {
-    if (octets[at] === 0) return true;
-    at += 1 + octets[at]!;
-  }
-  return false;
 }
 
 /** Whether the name is below the other one, both written out in the room. A zone does not deny its own name. */

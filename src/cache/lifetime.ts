@@ -14,9 +14,6 @@ export interface LifetimeLimits {
   readonly maxNegativeSeconds: number;
 }
 
-/** An SOA's RDATA: two names and five numbers of four octets, of which MINIMUM is the last (RFC 1035, 3.3.13). */
-const MIN_SOA_OCTETS = 22;
-
 /**
  * For how many seconds the answer at octets[start...] to a question of type `qtype` may be kept; 0: not at all, and it
  * is left as it is. The lowest TTL of all sections counts. Otherwise its TTLs are rewritten in place to what clients
@@ -76,13 +73,12 @@ function hasType(
   return false;
 }
 
-/** The TTL clients are shown for the record. An SOA that denies and is too short to have a MINIMUM gets 0. */
+/** The TTL clients are shown for the record. MINIMUM is the last of an SOA's numbers (RFC 1035, 3.3.13). */
 function shownSeconds(octets: Uint8Array, fixed: number, mayDeny: boolean, limits: LifetimeLimits): number {
   let ttlSeconds = readUint32(octets, fixed + 4);
   let maxSeconds = limits.maxSeconds;
   if (mayDeny && readUint16(octets, fixed) === TYPE.SOA) {
     const rdataOctets = readUint16(octets, fixed + 8);
-    if (rdataOctets < MIN_SOA_OCTETS) return 0;
     ttlSeconds = Math.min(ttlSeconds, readUint32(octets, fixed + FIXED_OCTETS + rdataOctets - 4));
     maxSeconds = Math.min(maxSeconds, limits.maxNegativeSeconds);
   }

@@ -7,7 +7,7 @@ import { type CacheStore, type FoundEntry, KEY_CD, KEY_DENIAL, KEY_DO } from "..
 import { ageTtls, setTtls, writeAnswer } from "../wire/compose.ts";
 import { parentAt } from "../wire/name.ts";
 import { copyOctets } from "../wire/octets.ts";
-import { AD, EDE, HEADER_OCTETS, MAX_QUESTION_OCTETS, RCODE, TC } from "../wire/protocol.ts";
+import { AD, EDE, HEADER_OCTETS, MAX_QUESTION_OCTETS, RCODE } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 import { type MessageLayout, ResponseLayout } from "../wire/response.ts";
 
@@ -88,10 +88,8 @@ export class CachedAnswers {
     const { found, octets } = this.#store;
     const ede = isStale ? (found.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER) : EDE.NONE;
     const length = writeAnswer(room, at, limit, query, udpPayloadSize, octets, found.messageStart, found, ede);
-    if ((room[at + 2]! & TC) === 0) {
-      if (isStale) setTtls(room, at, found, STALE_TTL_SECONDS, query.questionOctets);
-      else ageTtls(room, at, found, Math.floor(this.#ageDs / 10), query.questionOctets);
-    }
+    if (isStale) setTtls(room, at, found, STALE_TTL_SECONDS, query.questionOctets);
+    else ageTtls(room, at, found, Math.floor(this.#ageDs / 10), query.questionOctets);
     return this.#store.intact ? length : -1;
   }
 

@@ -22,6 +22,18 @@ export function skipName(octets: Uint8Array, at: number, end: number, messageSta
   return -1;
 }
 
+/** Where the labels from `at` end: at the root's zero or at a pointer, which is not followed. -1 if they are malformed. */
+export function labelsEnd(octets: Uint8Array, at: number, end: number): number {
+  while (at < end) {
+    const label = octets[at]!;
+    if (label === 0) return at;
+    if (label >= 0xc0) return at + 2 > end ? -1 : at;
+    if (label > 63) return -1;
+    at += 1 + label;
+  }
+  return -1;
+}
+
 /** Where the pointer at `at` points, or -1. */
 function pointerTarget(octets: Uint8Array, at: number, end: number, messageStart: number): number {
   if (at + 2 > end) return -1;

@@ -13,7 +13,7 @@ export const MIN_UDP_OCTETS = 512;
 /** An OPT record without options: root, type, size, extended RCODE and flags, option length (RFC 6891, 6.1.2). */
 export const OPT_OCTETS = 11;
 
-/** Header octet 2: QR, four bits of opcode, AA, TC, RD. */
+/** Header octet 2: QR, four bits of opcode, AA, TC, RD. AA is never ours to set: fdns is authoritative for nothing. */
 export const QR = 0x80;
 export const OPCODE_MASK = 0x78;
 export const TC = 0x02;
@@ -36,8 +36,12 @@ export const RCODE = {
 } as const;
 
 export const TYPE = {
+  A: 1,
+  NS: 2,
   CNAME: 5,
   SOA: 6,
+  SIG: 24,
+  AAAA: 28,
   DNAME: 39,
   OPT: 41,
   RRSIG: 46,

@@ -14,7 +14,7 @@ import {
   response,
   TO_QUESTION,
 } from "../support/fake-messages.ts";
-import { A, CNAME, DNAME, NS, NSEC, NSEC3, nsec, RRSIG, rrsig, SOA, soa, timed } from "../support/timed-records.ts";
+import { A, CNAME, DNAME, NS, NSEC, NSEC3, nsec, rrsig, SOA, soa, timed } from "../support/timed-records.ts";
 
 const NXDOMAIN_AD = 0x81a3;
 const SENTINEL = 0xa5;
@@ -82,11 +82,6 @@ describe("a denial is made", () => {
     expect(denied({ additional: [soa()] })).toBeUndefined();
   });
 
-  test("of the class that was asked", () => {
-    const denial = denialOf({ questions: [question("b.a.test", A, 3)], authority: [soa()] })!;
-    expect(decoded(denial).questions).toMatchObject([{ class: "CH" }]);
-  });
-
   test("with no flags but RA and AD, which writeAnswer() gives to those who asked", () => {
     expect([...denialOf({ flags: 0x85f3, authority: [soa()] })!.subarray(2, 4)]).toEqual([0x80, 0xa3]);
     expect([...denialOf({ flags: 0x8123, authority: [soa()] })!.subarray(2, 4)]).toEqual([0x80, 0x23]);
@@ -115,13 +110,6 @@ describe("a denial is made", () => {
     expect(decoded(denial).additionals).toEqual([]);
   });
 
-  test("not where a server compressed what must not be (RFC 4034, 3.1.7 and 4.1.1)", () => {
-    expect(denied({ authority: [soa(), rrsig("test", SOA, TO_TEST)] })).toBeUndefined();
-    expect(denied({ authority: [soa(), nsec("a.test", [1, 0x63, ...TO_TEST])] })).toBeUndefined();
-    expect(denied({ authority: [soa(), timed("test", NSEC, 9, [1])] })).toBeUndefined();
-    expect(denied({ authority: [soa(), rrsig("test", SOA, [])] })).toBeUndefined();
-  });
-
   test("not by an SOA of another zone, or of the very name", () => {
     for (const owner of ["other", "x.b.a.test", "b.a.test", "st", "c.test"]) {
       expect(denied({ authority: [soa({ owner })] })).toBeUndefined();
@@ -131,21 +119,6 @@ describe("a denial is made", () => {
     // The end of the label looks like the zone's name.
     const questions = [question(nameOf([[0x78, 2, 0x73, 0x74]]))];
     expect(denied({ questions, authority: [soa({ owner: "st" })] })).toBeUndefined();
-  });
-
-  test("not by an SOA with more or less than its names and numbers", () => {
-    const names = [...name("ns.test"), ...name("admin.test")];
-    const numbers = (octets: number) => timed("test", SOA, 60, [...names, ...new Array(octets).fill(1)]);
-    expect([19, 20, 21].map((octets) => denied({ authority: [numbers(octets)] }) !== undefined)).toEqual([
-      false,
-      true,
-      false,
-    ]);
-  });
-
-  test("without a signature too short to say of what", () => {
-    const denial = denialOf({ authority: [soa(), timed("test", RRSIG, 60, [0, SOA])] })!;
-    expect(decoded(denial).authorities.map(({ type }) => type)).toEqual(["SOA"]);
   });
 
   test("of a wildcard's own name, which denies nothing beside it (RFC 4592, 2.3)", () => {
@@ -188,9 +161,6 @@ describe("an alias's NXDOMAIN denies its last target (RFC 8020, 2 and RFC 6604, 
     ["two targets", [alias(TO_QUESTION, name("x.test")), alias(TO_QUESTION, name("y.test"))]],
     ["a DNAME", [timed(TO_A_TEST, DNAME, 60, name("x.test")), alias(TO_QUESTION, name("b.x.test"))]],
     ["an address", [alias(TO_QUESTION, name("x.test")), timed("x.test", A, 60, [1, 2, 3, 4])]],
-    ["a target with octets behind it", [alias(TO_QUESTION, [...name("x.test"), 0])]],
-    ["a target that runs out of its record", [alias(TO_QUESTION, [5, 0x61])]],
-    ["no target", [alias(TO_QUESTION, [])]],
     ["too long a chain", long],
   ] as [string, number[][]][])("but not %s", (_what, answers) => {
     expect(denied({ answers, authority })).toBeUndefined();
@@ -201,28 +171,13 @@ describe("an alias's NXDOMAIN denies its last target (RFC 8020, 2 and RFC 6604, 
 describe("hostile octets", () => {
   /** The authority section begins here when b.a.test was asked and nothing answered. */
   const at = 12 + name("b.a.test").length + 4;
-  test.each([
-    ["a label and a pointer to it", [1, 0x61, 0xc0, at]],
-    ["two labels and a pointer to the second", [1, 0x61, 1, 0x62, 0xc0, at + 2]],
-    ["a pointer into a label's middle that leads on to itself", [3, 1, 0x61, 0xc0, 0xc0, at + 1]],
-  ])("an owner of %s", (_what, owner) => {
-    expect(denied({ authority: [soa({ owner }), soa()] })).toBeUndefined();
-  });
-
-  test("names that grow too long by pointers", () => {
-    const questions = [question(nameOfOctets(255))];
-    expect(denied({ questions, authority: [soa({ owner: "" })] })).toBeDefined();
-    for (const owner of [
-      [1, 0x61, ...TO_QUESTION],
-      [...nameOfOctets(200).slice(0, -1), 0xc0, 12 + 64],
-    ]) {
-      expect(denied({ questions, authority: [soa({ owner: "" }), nsec(owner, [0])] })).toBeUndefined();
-    }
+  test("the longest name", () => {
+    expect(denied({ questions: [question(nameOfOctets(255))], authority: [soa({ owner: "" })] })).toBeDefined();
   });
 
   test("pointers of pointers, each backwards, are followed", () => {
-    const pointers = Array.from({ length: 100 }, (_, i) => (i === 0 ? TO_TEST : [0xc0, at + 11 + 2 * (i - 1)])).flat();
-    const authority = [timed([0], NS, 9, pointers), soa({ owner: [0xc0, at + 11 + 2 * 99] })];
+    const pointers = Array.from({ length: 15 }, (_, i) => (i === 0 ? TO_TEST : [0xc0, at + 11 + 2 * (i - 1)])).flat();
+    const authority = [timed([0], 65_280, 9, pointers), soa({ owner: [0xc0, at + 11 + 2 * 14] })];
     expect(denied({ authority })).toBe(wire("b.a.test"));
   });
 

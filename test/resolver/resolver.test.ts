@@ -201,8 +201,11 @@ describe("answered by an upstream", () => {
       const scene = new Scene();
       scene.query(edns);
       const options = option(15, new Array(octets % 100).fill(0));
-      const additional = [opt({ options }), record([0], 16, new Array(octets).fill(1))];
-      scene.answer(scene.asked[0]!, response({ answers: [record([0], 16, new Array(octets).fill(2))], additional }));
+      const additional = [opt({ options }), record([0], 65_280, new Array(octets).fill(1))];
+      scene.answer(
+        scene.asked[0]!,
+        response({ answers: [record([0], 65_281, new Array(octets).fill(2))], additional }),
+      );
       expect(scene.sink.sent).toHaveLength(1);
     }
   });

@@ -121,6 +121,14 @@ describe("frames that are no answer", () => {
     for (let i = 0; i < 5; i++) scene.receive(answerTo(query));
     expect(scene.diary).toHaveLength(2);
   });
+
+  test("an answer cut short fails the attempt too: TLS has room for all of it", () => {
+    const scene = ready();
+    scene.send("a");
+    scene.clock.turn();
+    scene.receive(answerTo(scene.seen("a"), 0x8380));
+    expect(scene.diary).toEqual(["ready", "malformed a"]);
+  });
 });
 
 describe("how a connection ends", () => {

@@ -98,8 +98,8 @@ describe("an upstream's answer, patched", () => {
     ["AD is not made up", { flags: 0x0120 }, 0x8180, 0x8180],
     ["AD for a client that set DO", { flags: 0x0100, ...ednsDo }, 0x81a0, 0x81a0],
     ["AD is not for EDNS without DO", { flags: 0x0100, ...edns }, 0x81a0, 0x8180],
-    ["AA and TC are passed on", { flags: 0x0100 }, 0x8780, 0x8780],
-    ["RA is passed on as it is", { flags: 0x0100 }, 0x8100, 0x8100],
+    ["AA and TC are the upstream's own, and stay there", { flags: 0x0100 }, 0x8780, 0x8180],
+    ["RA is fdns' own", { flags: 0x0100 }, 0x8100, 0x8180],
     ["Z is cleared", { flags: 0x0100 }, 0x81c0, 0x8180],
     ["RCODE is passed on", { flags: 0x0100 }, 0x8185, 0x8185],
   ] as [string, MessageParts, number, number][])("%s", (_what, client, upstream, sent) => {
@@ -125,15 +125,16 @@ describe("an upstream's answer, patched", () => {
       expect(answer(queryOf(edns), response({ additional: [opt({ options })] })).length).toBe(24 + 11);
     }
   });
-  test("an OPT in the middle is cut off with what stands behind it", () => {
-    const additional = [
-      record([0], 1, [1, 2, 3, 4]),
-      opt({ options: errors }),
-      record([0], 16, new Array(300).fill(0)),
+  test("an error too short for a code is left out, and a text that is not UTF-8 is", () => {
+    const options = [
+      ...option(15, []),
+      ...option(15, [1]),
+      ...option(15, [0, 6, 0x6f, 0xff]),
+      ...option(15, [0, 9, 0xc3, 0xa9, 0]),
     ];
-    const sent = decoded(answer(queryOf(edns), response({ answers: [address()], additional })));
-    expect(sent.additionals).toMatchObject([{ type: "A" }, { type: "OPT" }]);
-    expect(sent.answers).toHaveLength(1);
+    const sent = answer(queryOf(edns), response({ additional: [opt({ options })] }));
+    const passedOn = [...option(15, [0, 6]), ...option(15, [0, 9, 0xc3, 0xa9, 0])];
+    expect([...sent.subarray(24 + 9)]).toEqual([0, passedOn.length, ...passedOn]);
   });
 });
 
@@ -222,7 +223,7 @@ describe("what does not fit", () => {
   test("a truncated answer keeps RCODE and flags, and has no counts of what is not there", () => {
     const from = response({
       flags: 0x8183,
-      authority: [record([0], 6, new Array(600).fill(0))],
+      authority: [record([0], 6, new Array(22).fill(0)), record([0], 65_280, new Array(600).fill(0))],
       additional: [record([0], 1, [1, 2, 3, 4])],
     });
     const cut = answer(queryOf({ flags: 0x0110 }), from, 512);

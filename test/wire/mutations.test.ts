@@ -33,8 +33,11 @@ const queries = [
 ];
 const responses = [
   response({ answers: [address(1), address(2)], additional: [opt({ options: option(15, [0, 22, 0x61]) })] }),
-  response({ questions: [question("www.a.test")], answers: [record(TO_QUESTION, 5, [...name("b"), 0xc0, 16])] }),
-  response({ authority: [record(name("x.test"), 6, [0])], additional: [opt(), record(TO_QUESTION, 1, [1, 2, 3, 4])] }),
+  response({ questions: [question("www.a.test")], answers: [record(TO_QUESTION, 5, [1, 0x62, 0xc0, 16])] }),
+  response({
+    authority: [record(name("x.test"), 2, [0])],
+    additional: [opt(), record(TO_QUESTION, 1, [1, 2, 3, 4]), record([0], 250, [0], 255)],
+  }),
   response({ questions: [], flags: 0x8182 }),
 ];
 

@@ -4,7 +4,12 @@ import { ResponseLayout } from "../../src/wire/response.ts";
 import { address, name, opt, record, response, TO_QUESTION } from "../support/fake-messages.ts";
 
 test("the parts of each record, whatever the owners' lengths", () => {
-  const records = [address(), record(name("x.y.test"), 16, [1, 2]), record([0], 2, []), record(TO_QUESTION, 28, [9])];
+  const records = [
+    address(),
+    record(name("x.y.test"), 16, [1, 2]),
+    record([0], 2, [0]),
+    record(TO_QUESTION, 13, [0, 0]),
+  ];
   const octets = response({
     answers: [records[0]!],
     authority: [records[1]!, records[2]!],
@@ -18,7 +23,7 @@ test("the parts of each record, whatever the owners' lengths", () => {
   for (const [i, octetsOfIt] of records.entries()) {
     expect(ownerAt(within, 2, layout, i)).toBe(at);
     expect(fixedAt(2, layout, i) - at).toBe([2, name("x.y.test").length, 1, 2][i]!);
-    expect(typeOf(within, 2, layout, i)).toBe([1, 16, 2, 28][i]!);
+    expect(typeOf(within, 2, layout, i)).toBe([1, 16, 2, 13][i]!);
     at += octetsOfIt.length;
     expect(behindRecord(within, 2, layout, i)).toBe(at);
   }

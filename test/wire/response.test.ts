@@ -32,16 +32,19 @@ describe("where the parts of a response are", () => {
 
   test("with an OPT at the end", () => {
     const options = [...option(15, [0, 22]), ...option(12, [0, 0])];
-    const octets = response({ answers: [address()], additional: [record([0], 1, []), opt({ rcodeBits: 1, options })] });
+    const octets = response({
+      answers: [address()],
+      additional: [record([0], 10, []), opt({ rcodeBits: 1, options })],
+    });
     expect(scan(octets)).toBe(true);
     expect(layout).toMatchObject({ rcode: 16, additionalRecords: 1, bodyOctets: answered + 11 });
     expect(layout).toMatchObject({ optionsStart: octets.length - options.length, optionsEnd: octets.length });
   });
 
-  test("with an OPT in the middle: what stands behind it is not passed on", () => {
-    const additional = [record(TO_QUESTION, 1, [1, 2, 3, 4]), opt(), record(TO_QUESTION, 28, []), record([0], 1, [])];
+  test("with an OPT in the middle: what stands behind it moves up", () => {
+    const additional = [record(TO_QUESTION, 1, [1, 2, 3, 4]), opt(), record(TO_QUESTION, 10, []), record([0], 10, [])];
     expect(scan(response({ answers: [address()], additional }))).toBe(true);
-    expect(layout).toMatchObject({ additionalRecords: 1, bodyOctets: answered + 16 });
+    expect(layout).toMatchObject({ additionalRecords: 3, bodyOctets: answered + 16 + 12 + 11 });
   });
 
   test("octets behind the last record are not passed on", () => {
@@ -55,7 +58,7 @@ describe("where the parts of a response are", () => {
   });
 
   test("nothing stays from one to the next, also when the next is malformed", () => {
-    scan(response({ answers: [address()], additional: [record([0], 1, []), opt({ options: option(15, [0, 1]) })] }));
+    scan(response({ answers: [address()], additional: [record([0], 10, []), opt({ options: option(15, [0, 1]) })] }));
     expect(scan(response({ questions: [asked, asked] }))).toBe(false);
     const empty = { rcode: 0, questionOctets: 0, bodyOctets: 0, additionalRecords: 0, optionsStart: 0, optionsEnd: 0 };
     expect({ ...layout }).toMatchObject(empty);
@@ -72,15 +75,25 @@ describe("where the parts of a response are", () => {
 });
 
 describe("malformed responses", () => {
+  const longest = question(nameOfOctets(255));
   const malformed: [string, MessageParts][] = [
     ["two questions", { questions: [asked, asked] }],
     ["a question cut off", { questions: [asked.slice(0, -1)] }],
     ["a name without end", { questions: [[1, 0x61]], counts: [1, 0, 0, 0] }],
     ["a name of 256 octets", { questions: [question(nameOfOctets(256))] }],
-    ["a pointer that points at itself", { answers: [record([0xc0, 24], 1, [])] }],
-    ["a pointer that points forward", { answers: [record([0xc0, 30], 1, [])] }],
-    ["a pointer into the header", { answers: [record([0xc0, 4], 1, [])] }],
-    ["a label type of 01", { answers: [record([0x41, 0], 1, [])] }],
+    ["a pointer that points at itself", { answers: [record([0xc0, 24], 10, [])] }],
+    ["a pointer that points forward", { answers: [record([0xc0, 30], 10, [])] }],
+    ["a pointer into the header", { answers: [record([0xc0, 4], 10, [])] }],
+    ["a pointer to a label before it, which leads back to it", { answers: [record([1, 0x61, 0xc0, 24], 10, [])] }],
+    ["a label type of 01", { answers: [record([0x41, 0], 10, [])] }],
+    [
+      "a name that pointers make too long",
+      { questions: [longest], answers: [record([1, 0x61, ...TO_QUESTION], 10, [])] },
+    ],
+    ["a record of another class", { answers: [record(TO_QUESTION, 1, [1, 2, 3, 4], 3)] }],
+    ["an additional record of another class", { additional: [record([0], 10, [], 255)] }],
+    ["a TSIG among the answers", { answers: [record([0], 250, [], 255)] }],
+    ["malformed RDATA behind the OPT", { additional: [opt(), record([0], 1, [1, 2, 3])] }],
     ["a record that is not there", { counts: [1, 1, 0, 0] }],
     ["RDATA that runs past the end", { answers: [[...TO_QUESTION, 0, 1, 0, 1, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4]] }],
     ["two OPTs", { additional: [opt(), opt()] }],
@@ -117,15 +130,16 @@ describe("where the TTLs are", () => {
     expect(ttlsAt(octets)).toEqual([first + 6, first + 22, authority + 10, additional + 5]);
   });
 
-  test("not of what stands behind an OPT, nor of an earlier response", () => {
-    expect(ttlsAt(response({ answers: [address()], additional: [opt(), record([0], 16, [0])] }))).toEqual([first + 6]);
+  test("of what stands behind an OPT, but not of an earlier response", () => {
+    const additional = [opt(), record([0], 16, [0])];
+    expect(ttlsAt(response({ answers: [address()], additional }))).toEqual([first + 6, first + 16 + 5]);
     expect(ttlsAt(response())).toEqual([]);
     expect(scan(Uint8Array.of(1, 2, 3))).toBe(false);
     expect(layout.ttlCount).toBe(0);
   });
 
   test("of as many records as a message can have", () => {
-    const least = record([0], 1, []);
+    const least = record([0], 10, []);
     const answers = new Array(Math.floor((65_535 - 12) / least.length)).fill(least);
     const octets = response({ questions: [], answers });
     const found = ttlsAt(octets);
@@ -133,7 +147,7 @@ describe("where the TTLs are", () => {
   });
 
   test("a message of more than 65,535 octets is none", () => {
-    const octets = (length: number) => response({ answers: [record([0], 16, new Array(length - first - 11).fill(0))] });
+    const octets = (length: number) => response({ answers: [record([0], 10, new Array(length - first - 11).fill(0))] });
     expect(scan(octets(65_535))).toBe(true);
     expect(scan(Uint8Array.of(...octets(65_535), 0))).toBe(false);
   });
