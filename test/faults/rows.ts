@@ -3,6 +3,7 @@
 import type { Pace } from "./pace.ts";
 import * as answers from "./rows-answers.ts";
 import * as cache from "./rows-cache.ts";
+import * as clients from "./rows-clients.ts";
 import * as connections from "./rows-connections.ts";
 import * as lost from "./rows-lost-upstreams.ts";
 import type { Scenario } from "./scenario.ts";
@@ -36,5 +37,6 @@ export function rowsAt(pace: Pace): Scenario[] {
     cache.subdomainFlood,
     connections.suspended,
     lost.addressReplaced,
+    clients.neverReads,
   ].map((row) => row(pace));
 }
