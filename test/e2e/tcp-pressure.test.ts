@@ -166,6 +166,18 @@ describe.each(Object.keys(forms) as Form[])("%s", (form) => {
   });
 });
 
+test("who reads slowly, far less than the kernel holds within the idle time, gets every answer", async () => {
+  const { port } = await start("executable", "--tcp-idle", "1s");
+  const client = new Client(port);
+  const [many, octetsPerMs] = [100, 800];
+  client.socket.write(times(big, many));
+  client.socket.on("data", (octets: Uint8Array) => {
+    client.socket.pause();
+    setTimeout(() => client.socket.resume(), octets.length / octetsPerMs);
+  });
+  await client.reads(many);
+});
+
 test("of thousands of queries on one connection so many are upstream at a time, and all are answered", async () => {
   const cached = await CachedFdns.start(folder, { behaviour: { delay: 200 } });
   try {
