@@ -190,7 +190,8 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
   /** Closes it if nothing useful happened since. While responses wait to be taken, only that they are is useful. */
   closeIfIdleSince(ms: number): void {
     const { unsentOctets } = this.#stream;
-    const takenOctets = this.#writtenOctets - unsentOctets;
+    const heldOctets = unsentOctets === 0 ? 0 : unsentOctets + this.#stream.unacknowledgedOctets;
+    const takenOctets = this.#writtenOctets - heldOctets;
     if (this.#sawUnsent && takenOctets > this.#sawTakenOctets) this.#activeMs = this.#parts.clock.nowMs();
     this.#sawUnsent = unsentOctets > 0;
     this.#sawTakenOctets = takenOctets;

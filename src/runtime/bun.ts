@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import type { SetScheduling } from "./background-threads.ts";
 import type { Heap } from "./garbage.ts";
 import type { Libc } from "./libc.ts";
+import type { ReadSendQueue } from "./send-queue.ts";
 
 /** @throws Error when the library or one of the calls is not there. */
 export function openLibc(libraryName: string): Libc {
@@ -74,6 +75,14 @@ export function openScheduling(libraryName: string): SetScheduling {
   return (thread, attributes) => Number(symbols.syscall(SCHED_SETATTR, BigInt(thread), attributes, 0n));
 }
 
+/** ioctl(2): octets that a TCP socket holds to be sent or acknowledged (tcp(7), SIOCOUTQ). */
+const SIOCOUTQ = 0x5411;
+
+export function openSendQueue(libraryName: string): ReadSendQueue {
+  const { symbols } = dlopen(libraryName, { ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" } });
+  const octets = new Int32Array(new ArrayBuffer(4));
+  return (descriptor) => (symbols.ioctl(descriptor, SIOCOUTQ, octets) < 0 ? -1 : octets[0]!);
+}
 let heapOctets = 0;
 
 /** In Bun heapTotal is what the heap's blocks take, without buffers; what heapUsed says is as of the last collection. */

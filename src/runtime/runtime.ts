@@ -135,6 +135,8 @@ export interface ByteStream {
 }
 
 export interface AcceptedStream extends ByteStream {
+  /** Octets that have left the process and that the peer has not acknowledged; 0 where that is not known (Deno). */
+  readonly unacknowledgedOctets: number;
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
 }

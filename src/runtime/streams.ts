@@ -15,13 +15,14 @@ import {
   type TcpListener,
   type TcpListenOptions,
 } from "./runtime.ts";
+import { sendQueue } from "./send-queue.ts";
 import { isWildcard } from "./sockaddr.ts";
 
 /** Connections the kernel holds until they are accepted; net.core.somaxconn lowers it where it is less. */
 const BACKLOG = 1024;
 
 export class NodeStream implements ByteStream {
-  readonly #socket: net.Socket;
+  protected readonly socket: net.Socket;
   #unsentOctets = 0;
   /** Of each write that has not left the process, the first one first. */
   readonly #writes: number[] = [];
@@ -30,7 +31,7 @@ export class NodeStream implements ByteStream {
 
   /** Handlers are called from the next turn on; handle() must be called in this one. */
   constructor(socket: net.Socket) {
-    this.#socket = socket;
+    this.socket = socket;
     socket.setNoDelay(true);
     socket.on("data", (octets: Uint8Array) => this.#handler?.onOctets(octets));
     socket.on("end", () => this.#handler?.onEnd());
@@ -55,7 +56,7 @@ export class NodeStream implements ByteStream {
   write(octets: Uint8Array): void {
     this.#unsentOctets += octets.length;
     this.#writes.push(octets.length);
-    this.#socket.write(octets, this.#onWritten);
+    this.socket.write(octets, this.#onWritten);
   }
 
   /** Called for each write, in their order. */
@@ -65,22 +66,24 @@ export class NodeStream implements ByteStream {
   };
 
   end(): void {
-    this.#socket.end();
+    this.socket.end();
   }
 
   destroy(cause?: Error): void {
     if (cause !== undefined) this.#cause = cause;
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 }
+
+const acceptedSendQueue = sendQueue();
 
 class Accepted extends NodeStream implements AcceptedStream {
   readonly remote: SocketAddress;
@@ -90,6 +93,10 @@ class Accepted extends NodeStream implements AcceptedStream {
     super(socket);
     this.remote = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
     this.local = { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+  }
+
+  get unacknowledgedOctets(): number {
+    return acceptedSendQueue(this.socket);
   }
 }
 

@@ -3,6 +3,7 @@
 import type { Pace } from "./pace.ts";
 import * as answers from "./rows-answers.ts";
 import * as cache from "./rows-cache.ts";
+import * as clients from "./rows-clients.ts";
 import * as connections from "./rows-connections.ts";
 import * as host from "./rows-host.ts";
 import * as lost from "./rows-lost-upstreams.ts";
@@ -37,6 +38,7 @@ export function rowsAt(pace: Pace): Scenario[] {
     cache.subdomainFlood,
     connections.suspended,
     lost.addressReplaced,
+    clients.neverReads,
     host.logUnread,
   ].map((row) => row(pace));
 }

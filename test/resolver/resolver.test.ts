@@ -211,6 +211,48 @@ describe("answered by an upstream", () => {
   });
 });
 
+describe("a client that does not take what it is sent", () => {
+  const parts = (id: number) => ({ id, questions: [question("big.test")] });
+  const answered = response({ questions: [question("big.test")] });
+
+  test("is handled anew when it does; others are answered, and nothing is composed meanwhile", () => {
+    for (const outcome of ["answer", "failure"] as const) {
+      const scene = new Scene();
+      const settle = () => {
+        if (outcome === "answer") scene.answer(scene.asked[0]!, answered);
+        else scene.fail(scene.asked[0]!, "timeout");
+      };
+      for (const id of [1, 2, 3]) scene.query(parts(id), "127.0.0.1", 5300 + id);
+      expect(scene.asked).toHaveLength(1);
+      scene.sink.isFull = true;
+      settle();
+      expect(scene.sink.sent).toEqual([]);
+      expect([scene.resolver.waiting, scene.sink.heldBack.length]).toEqual([3, 3]);
+      scene.sink.isFull = false;
+      for (const answer of scene.sink.heldBack.splice(0)) answer(false);
+      // Nothing is kept here, so an answer is asked for again, once; a failure is remembered.
+      expect(scene.asked).toHaveLength(outcome === "answer" ? 1 : 0);
+      if (outcome === "answer") settle();
+      const sent = scene.sink.sent.map(({ octets, port }) => [octets[1], port]).sort();
+      expect(sent).toEqual([1, 2, 3].map((id) => [id, 5300 + id]));
+      expect(scene.resolver.waiting).toBe(0);
+    }
+  });
+
+  test("is forgotten when it is gone, and its place is used again", () => {
+    const scene = new Scene();
+    for (const id of [1, 2]) scene.query(parts(id));
+    scene.sink.isFull = true;
+    scene.answer(scene.asked[0]!, answered);
+    for (const answer of scene.sink.heldBack.splice(0)) answer(true);
+    expect([scene.resolver.waiting, scene.asked.length, scene.sink.sent.length]).toEqual([0, 0, 0]);
+    scene.sink.isFull = false;
+    for (const id of [3, 4, 5]) scene.query(parts(id));
+    scene.answer(scene.asked[0]!, answered);
+    expect(scene.sink.sent.map(({ octets }) => octets[1]).sort()).toEqual([3, 4, 5]);
+  });
+});
+
 describe("when every upstream failed: SERVFAIL, and why", () => {
   const errors: [UpstreamErrorCode, number][] = [
     ["connect", 23],

@@ -13,6 +13,7 @@ export class FakeStream implements AcceptedStream {
   /** Whether what is written stays here, as when the peer does not read. */
   stuck = false;
   unsentOctets = 0;
+  unacknowledgedOctets = 0;
   ended = false;
   destroyed = false;
   paused = false;
