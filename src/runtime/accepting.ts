@@ -21,11 +21,11 @@ export interface AcceptingParts {
 /** So many must be free before a listening socket is opened again: it takes one, and whoever waits the others. */
 const FREE_TO_GO_ON = 8;
 
-/** Returns what ends listening. */
-export async function keepAccepting(parts: AcceptingParts): Promise<() => void> {
+/** Returns what ends listening, and resolves when the port is free and every connection gone. */
+export async function keepAccepting(parts: AcceptingParts): Promise<() => Promise<void>> {
   const libc = await loadLibc().catch(() => undefined);
   // Then nothing can be known.
-  if (libc === undefined) return () => void parts.server.close();
+  if (libc === undefined) return () => closed(parts.server);
   let server: Server | undefined = parts.server;
   let isClosed = false;
   let isReopening = false;
@@ -58,6 +58,13 @@ export async function keepAccepting(parts: AcceptingParts): Promise<() => void> 
   return () => {
     isClosed = true;
     endLooks();
-    server?.close();
+    return closed(server);
   };
+}
+
+function closed(server: Server | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (server === undefined) resolve();
+    else server.close(() => resolve());
+  });
 }
