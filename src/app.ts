@@ -92,6 +92,12 @@ export async function start(wanted: Config, { runtime, log: processLog, version 
     workers?.tell("renew");
   });
   if (lowered !== undefined) log.warn(lowered);
+  if (networkPath.whyNotListed !== undefined) {
+    const reason = networkPath.whyNotListed;
+    log.info("this host does not list its addresses (AF_NETLINK may be forbidden): they are read from /proc", {
+      reason,
+    });
+  }
   log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
     upstreams: config.upstreams.map(({ text }) => text).join(", "),
     chosenBy: config.defaultUpstreams ? "default" : "configuration",

@@ -204,7 +204,8 @@ export class Listeners {
     const isWildcard = (WILDCARDS as readonly string[]).includes(host);
     const sharing = this.#parts.shares ? "first" : undefined;
     if (!isWildcard) return transport.open({ host, port }, sharing);
-    if (asOne) {
+    // Where no address is known, not even loopback's, answers that may leave from another one are better than none.
+    if (asOne || this.#parts.runtime.localAddresses().length === 0) {
       try {
         return await transport.open({ host, port }, sharing);
       } catch (error) {

@@ -21,15 +21,15 @@ export interface AcceptingParts {
 /** So many must be free before a listening socket is opened again: it takes one, and whoever waits the others. */
 const FREE_TO_GO_ON = 8;
 
-/** Returns what ends listening. */
-export async function keepAccepting(parts: AcceptingParts): Promise<() => void> {
+/** Returns what ends listening, and resolves when the port is free and every connection gone. */
+export async function keepAccepting(parts: AcceptingParts): Promise<() => Promise<void>> {
   const libc = await loadLibc().catch(() => undefined);
   // Then nothing can be known.
-  if (libc === undefined) return () => void parts.server.close();
+  if (libc === undefined) return () => closed(parts.server);
   let server: Server | undefined = parts.server;
   let isClosed = false;
   let isReopening = false;
-  let acceptedBefore = 0;
+  const looksStopped = "Deno" in globalThis ? watchForStop(parts.accepted) : () => false;
   const reopen = async () => {
     isReopening = true;
     const opened = await parts.reopen().catch(() => undefined);
@@ -37,19 +37,17 @@ export async function keepAccepting(parts: AcceptingParts): Promise<() => void> 
     if (isClosed) opened?.close();
     else server = opened;
   };
+  const close = () => {
+    server?.close();
+    server = undefined;
+  };
   const endLooks = systemClock.eachSecond(() => {
     if (isReopening) return;
     const next = nextDescriptor(libc);
     const limit = limitOf(libc) ?? Number.POSITIVE_INFINITY;
-    const acceptedNow = parts.accepted();
-    // Refused ones are closed a little later: together they may have taken the last descriptor between two looks.
-    const ranOut = "Deno" in globalThis && next !== undefined && next + acceptedNow - acceptedBefore >= limit;
-    acceptedBefore = acceptedNow;
-    if (server !== undefined && (next === undefined || ranOut)) {
-      server.close();
-      server = undefined;
-      if (next === undefined) parts.onShortage?.(true);
-    }
+    const hasStopped = looksStopped(next, limit);
+    if (server !== undefined && next === undefined) parts.onShortage?.(true);
+    if (next === undefined || hasStopped) close();
     if (server !== undefined || next === undefined || limit - next < FREE_TO_GO_ON) return;
     void reopen().then(() => {
       if (server !== undefined) parts.onShortage?.(false);
@@ -58,6 +56,30 @@ export async function keepAccepting(parts: AcceptingParts): Promise<() => void> 
   return () => {
     isClosed = true;
     endLooks();
-    server?.close();
+    return closed(server);
   };
+}
+
+/**
+ * Whether accepting may have stopped: connections that are refused are closed a little later, so that many at once may
+ * have taken the last descriptor between two looks, and since then none was accepted.
+ */
+function watchForStop(accepted: () => number): (next: number | undefined, limit: number) => boolean {
+  let before = 0;
+  let mayHaveRunOut = false;
+  return (next, limit) => {
+    const lately = accepted() - before;
+    before += lately;
+    if (next !== undefined && next + lately >= limit) mayHaveRunOut = true;
+    const hasStopped = mayHaveRunOut && lately === 0;
+    if (hasStopped) mayHaveRunOut = false;
+    return hasStopped;
+  };
+}
+
+function closed(server: Server | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (server === undefined) resolve();
+    else server.close(() => resolve());
+  });
 }

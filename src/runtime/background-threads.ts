@@ -67,7 +67,10 @@ export function easeBackgroundThreads(
   let endLooks = clock.eachSecond(() => {
     endLooks();
     // Where the C library cannot be called, the line about the engine says so; here it costs some latency at times.
-    void open().then(begin, () => {});
+    // So may a filter that forbids to ask for a priority.
+    void open()
+      .then(begin)
+      .catch(() => {});
   });
   return () => {
     isOver = true;

@@ -3,8 +3,9 @@
  * peer sends: heads, connections and the time for each are bounded, and a body is read only where one is wanted.
  */
 
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { keepAccepting } from "./accepting.ts";
 import type { SocketAddress } from "./runtime.ts";
 
 export interface HttpAnswer {
@@ -43,58 +44,82 @@ const MAX_REQUEST_MS = 5000;
 const CHECK_MS = 1000;
 
 /** Listens; rejects with an Error naming the address if it cannot be bound. */
-export function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
-  const { address, name } = options;
+export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
+  const open = new Set<Socket>();
+  let accepted = 0;
+  const onConnection = (socket: Socket) => {
+    accepted++;
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    // One that says nothing at all, or does not read its answer.
+    socket.setTimeout(MAX_REQUEST_MS, () => socket.destroy());
+  };
+  const server = await bind(options, options.address, onConnection);
+  const { address: host, port } = server.address() as AddressInfo;
+  const address = { host, port };
+  const stopAccepting = await keepAccepting({
+    server,
+    reopen: () => bind(options, address, onConnection),
+    accepted: () => accepted,
+    onShortage: undefined,
+  });
+  return {
+    address,
+    async close() {
+      const closed = stopAccepting();
+      for (const socket of open) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function bind(
+  options: HttpListenOptions,
+  address: SocketAddress,
+  onConnection: (socket: Socket) => void,
+): Promise<Server> {
   const listening = createServer({
     maxHeaderSize: MAX_HEAD_OCTETS,
     headersTimeout: MAX_REQUEST_MS,
     requestTimeout: MAX_REQUEST_MS,
     connectionsCheckingInterval: CHECK_MS,
   });
-  const open = new Set<Socket>();
+  const onRequest = onlyFirst((request, response) => serve(options, request, response));
+  listening.on("request", onRequest);
+  // Whoever asks first whether to send a large body gets the answer instead.
+  listening.on("checkContinue", onRequest);
+  listening.on("connection", onConnection);
+  listening.maxConnections = MAX_CONNECTIONS;
+  return new Promise((resolve, reject) => {
+    listening.once("error", (cause) => {
+      const at = `${address.host} port ${address.port}`;
+      reject(new Error(`${options.name} ${at}: ${cause.message}; give a local address with a free port`, { cause }));
+    });
+    listening.listen(address.port, address.host, () => {
+      listening.on("error", () => {}); // a fault of one accept(2) ends nothing else
+      resolve(listening);
+    });
+  });
+}
+
+type OnRequest = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Deno reads on, behind the one request of a connection that is answered: no further than until the answer has left. */
+function onlyFirst(answerFirst: OnRequest): OnRequest {
   const answered = new WeakMap<Socket, ServerResponse>();
   const ending = new WeakSet<Socket>();
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+  return (request, response) => {
     const { socket } = request;
     const first = answered.get(socket);
     if (first === undefined) {
       answered.set(socket, response);
-      serve(options, request, response);
+      answerFirst(request, response);
     } else if (!ending.has(socket)) {
-      // Deno reads on, behind the one request that is answered: no further than until the answer has left.
       ending.add(socket);
       if (first.writableFinished) socket.destroy();
       else first.once("finish", () => socket.destroy());
     }
   };
-  listening.on("request", onRequest);
-  // Whoever asks first whether to send a large body gets the answer instead.
-  listening.on("checkContinue", onRequest);
-  listening.on("connection", (socket: Socket) => {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
-    // One that says nothing at all, or does not read its answer.
-    socket.setTimeout(MAX_REQUEST_MS, () => socket.destroy());
-  });
-  listening.maxConnections = MAX_CONNECTIONS;
-  return new Promise((resolve, reject) => {
-    listening.once("error", (cause) => {
-      const at = `${address.host} port ${address.port}`;
-      reject(new Error(`${name} ${at}: ${cause.message}; give a local address with a free port`, { cause }));
-    });
-    listening.listen(address.port, address.host, () => {
-      listening.on("error", () => {}); // a fault of one accept(2) ends nothing else
-      const bound = listening.address() as AddressInfo;
-      resolve({
-        address: { host: bound.address, port: bound.port },
-        close: () =>
-          new Promise((closed) => {
-            listening.close(() => closed());
-            for (const socket of open) socket.destroy();
-          }),
-      });
-    });
-  });
 }
 
 /** The value as JSON in one line. */

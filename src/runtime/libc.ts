@@ -148,6 +148,13 @@ export function loadLibc(): Promise<Libc> {
   return loaded;
 }
 
+let ready: Libc | undefined;
+
+/** For calls that cannot wait: undefined until somebody has loaded it, and where it cannot be called. */
+export function loadedLibc(): Libc | undefined {
+  return ready;
+}
+
 async function load(): Promise<Libc> {
   if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
     throw new Error(`recvmmsg needs Linux on x64 or arm64, this is ${process.platform} on ${process.arch}`);
@@ -156,7 +163,8 @@ async function load(): Promise<Libc> {
   let reason: unknown;
   for (const name of libraryNames) {
     try {
-      return open(name);
+      ready = open(name);
+      return ready;
     } catch (fault) {
       reason ??= fault;
     }

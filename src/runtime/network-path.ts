@@ -1,7 +1,7 @@
 /** What of this host's network decides how packets leave it, as one text to compare. */
 
 import { readFileSync } from "node:fs";
-import * as os from "node:os";
+import { hostInterfaces } from "./interfaces.ts";
 import type { Libc } from "./libc.ts";
 import { openRouteNews } from "./route-news.ts";
 import type { NetworkPath } from "./runtime.ts";
@@ -9,7 +9,8 @@ import type { NetworkPath } from "./runtime.ts";
 /** `libc` undefined: where it cannot be called. Then it is looked each time, for 0.2 to 0.6 ms. */
 export function openNetworkPath(libc: Libc | undefined): NetworkPath {
   const news = libc && openRouteNews(libc);
-  if (news === undefined) return { now: networkPath, close() {} };
+  const { whyNotListed } = hostInterfaces();
+  if (news === undefined) return { now: networkPath, whyNotListed, close() {} };
   // What changes from here on is told of, so this is not read too early.
   let path = networkPath();
   return {
@@ -17,6 +18,7 @@ export function openNetworkPath(libc: Libc | undefined): NetworkPath {
       if (news.came()) path = networkPath();
       return path;
     },
+    whyNotListed,
     close: news.close,
   };
 }
@@ -29,7 +31,7 @@ const ROUTE_TABLES = [
 
 /** Differs when an address or a default route of the host does. Loopback and link-local addresses do not count. */
 export function networkPath(): string {
-  const addresses = Object.values(os.networkInterfaces())
+  const addresses = Object.values(hostInterfaces().interfaces)
     .flatMap((list) => list ?? [])
     .filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address))
     .map(({ address }) => address);

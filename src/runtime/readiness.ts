@@ -30,12 +30,12 @@ export type Readiness = (descriptor: number, onReadable: () => void) => Readines
 
 /**
  * Lets the kernel signal the main thread, whose number is the process's. A signal for the process would wake whatever
- * thread is idle, the compiler's or the collector's, only to pass it on.
+ * thread is idle, the compiler's or the collector's, only to pass it on. 0, or -1.
  */
-export function signalMainThread(libc: Libc, descriptor: number): void {
+export function signalMainThread(libc: Libc, descriptor: number): number {
   const owner = new Int32Array(new ArrayBuffer(8));
   owner.set([F_OWNER_TID, process.pid]);
-  libc.fcntl(descriptor, F_SETOWN_EX, libc.addressOf(new Uint8Array(owner.buffer)));
+  return libc.fcntl(descriptor, F_SETOWN_EX, libc.addressOf(new Uint8Array(owner.buffer)));
 }
 
 export function signalReadiness(libc: Libc): Readiness {

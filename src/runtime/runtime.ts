@@ -304,6 +304,8 @@ export interface LogOutlet {
 export interface NetworkPath {
   /** Text that differs when an address or a default route of the host does. */
   now(): string;
+  /** Why the kernel does not list this host's addresses, and they are read where they can be; undefined: it does. */
+  readonly whyNotListed: string | undefined;
   close(): void;
 }
 

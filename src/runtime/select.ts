@@ -1,6 +1,5 @@
 /** Which runtime is underneath, put together from the parts that differ. */
 
-import * as os from "node:os";
 import { easeBackgroundThreads } from "./background-threads.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { descriptorLimit } from "./descriptors.ts";
@@ -8,7 +7,9 @@ import { Doze } from "./doze.ts";
 import { files } from "./files.ts";
 import { boundGarbage } from "./garbage.ts";
 import { adviseHugePages } from "./huge-pages.ts";
+import { hostInterfaces } from "./interfaces.ts";
 import { type Libc, loadLibc } from "./libc.ts";
+import { checkCalls } from "./needed-calls.ts";
 import { openNetworkPath } from "./network-path.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
 import { listenTcp } from "./streams.ts";
@@ -26,6 +27,7 @@ export function selectRuntime(): Runtime {
       if (wanted === "portable") return { engine: portableUdpEngine(), whyNotBatched: undefined };
       try {
         const libc = await loadLibc();
+        checkCalls(libc);
         return { engine: batchedUdpEngine(libc, await openDoze(libc)), whyNotBatched: undefined };
       } catch (error) {
         if (wanted === "batched") throw error;
@@ -96,7 +98,7 @@ function description(): string {
 
 function localAddresses(): LocalAddress[] {
   const found: LocalAddress[] = [];
-  for (const [interfaceName, addresses] of Object.entries(os.networkInterfaces())) {
+  for (const [interfaceName, addresses] of Object.entries(hostInterfaces().interfaces)) {
     for (const { address, family, ...rest } of addresses ?? []) {
       const scopeId = "scopeid" in rest ? (rest.scopeid ?? 0) : 0;
       found.push({ host: address, family: family === "IPv6" ? 6 : 4, scopeId, interfaceName });

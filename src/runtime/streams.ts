@@ -143,7 +143,7 @@ async function listen(options: TcpListenOptions, reusePort: boolean): Promise<Tc
   const { server, bound: address } = await open(options.address);
   const reopen = async () => (await open(address)).server;
   const close = await keepAccepting({ server, reopen, accepted: () => accepted, onShortage });
-  return { address, close };
+  return { address, close: () => void close() };
 }
 
 function bind(listener: net.Server, { host, port }: SocketAddress, reusePort: boolean): Promise<SocketAddress> {

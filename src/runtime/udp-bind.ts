@@ -1,6 +1,6 @@
 /** A bound UDP descriptor for the batched engine, with every option it needs, or a BindError that says why not. */
-import * as os from "node:os";
 import { readHostText } from "./host-text.ts";
+import { hostInterfaces } from "./interfaces.ts";
 import * as c from "./libc.ts";
 import { BindError, type BindFailure, type Sharing, type SocketAddress } from "./runtime.ts";
 import {
@@ -118,7 +118,7 @@ function scopeOf(host: string): number {
   const scope = host.split("%")[1];
   if (scope === undefined) return 0;
   if (/^[0-9]+$/.test(scope)) return Number(scope);
-  for (const found of os.networkInterfaces()[scope] ?? []) {
+  for (const found of hostInterfaces().interfaces[scope] ?? []) {
     if (found.family === "IPv6" && found.scopeid !== 0) return found.scopeid;
   }
   throw new BindError("no-such-address", `UDP listen address "${host}": no interface "${scope}" with IPv6`);

@@ -3,7 +3,7 @@
  * of one, an allocation for each response, and no way to choose the address a response leaves from.
  */
 import * as dgram from "node:dgram";
-import * as os from "node:os";
+import { hostInterfaces } from "./interfaces.ts";
 import {
   BindError,
   type BindFailure,
@@ -184,7 +184,7 @@ function scopeIdOf(text: string, ownHost: string): number {
   const scope = text.split("%")[1] ?? ownHost.split("%")[1];
   if (scope === undefined) return 0;
   if (/^[0-9]+$/.test(scope)) return Number(scope);
-  for (const found of os.networkInterfaces()[scope] ?? []) {
+  for (const found of hostInterfaces().interfaces[scope] ?? []) {
     if (found.family === "IPv6" && found.scopeid !== 0) return found.scopeid;
   }
   return 0;

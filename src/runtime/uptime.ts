@@ -8,5 +8,11 @@ import * as os from "node:os";
  * (/proc/uptime is finer, but Deno hands it out with every permission only.)
  */
 export function uptimeMs(): number | undefined {
-  return process.platform === "linux" ? os.uptime() * 1000 : undefined;
+  if (process.platform !== "linux") return undefined;
+  try {
+    return os.uptime() * 1000;
+  } catch {
+    // A filter of system calls, or a permission of Deno's.
+    return undefined;
+  }
 }

@@ -89,17 +89,29 @@ describe.each([
 
 describe.each(["executable", "deno"] as const)("%s", (form) => {
   test("no descriptor at all: the host is named, no upstream blamed, and it ends with its cause", async () => {
-    const fdns = await start(form, 400);
+    const fdns = await start(form, 400, "--admin", "127.0.0.1:0");
+    const { admin } = await fdns.logged("listening on");
+    const adminPort = Number(new URL(String(admin)).port);
     expect(await answer(fdns, "before.test")).toBe(0);
     // Fewer than are open: what is closed makes no room either.
     await runToEnd(["prlimit", "--pid", String(fdns.pid), "--nofile=3:400"]);
     connectIdle(fdns.port, 3);
+    connectIdle(adminPort, 3);
     expect(await fdns.logged("this host has no free descriptors: new TCP clients")).toMatchObject({ level: "warn" });
+    expect(await restingCpuMs(fdns.pid)).toBeLessThan(700);
     const waiting = answer(fdns, "meanwhile.test");
     expect(await fdns.logged(/^upstream .*: this host has no free descriptors/)).toMatchObject({ level: "warn" });
     await runToEnd(["prlimit", "--pid", String(fdns.pid), "--nofile=400:400"]);
     expect(await waiting).toBe(0);
     await fdns.logged("there are free descriptors again");
+    const isReady = () =>
+      fetch(`${admin}/ready`).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    // It is opened again in the same second, in no order.
+    for (let i = 0; i < 50 && !(await isReady()); i++) await Bun.sleep(100);
+    expect(await isReady()).toBe(true);
     expect(await answerOverTcp(fdns, "after.test")).toBe(0);
     await fdns.logged(/^upstream .*: works again/);
     expect(await restingCpuMs(fdns.pid)).toBeLessThan(400);
