@@ -3,12 +3,13 @@
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { escapeControls } from "../observe/log.ts";
-import { environment, terminals, writeError, writeOut } from "../runtime/process.ts";
+import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./command.ts";
 import type { Asked } from "./query-ask.ts";
 import { readQuestion } from "./query-question.ts";
 import { type Failure, jsonReport, shortReport, textReport } from "./query-report.ts";
+import { styles } from "./terminal.ts";
 
 const { upstream, bootstrap, upstreamAllow, caFile, queryTimeout } = serveOptions;
 
@@ -47,12 +48,17 @@ export const query: Command = {
     { line: "fdns query example.com --resume --json", meaning: "for programs, with the times of a resumed session" },
   ],
   notes: [
-    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.\nWhat hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.\nRun from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
+    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.",
+    "What hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.",
+    "Run from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
   ],
   exitCodes: [
     { code: exitCodes.ok.code, meaning: "NOERROR, with records or without" },
-    { code: exitCodes.failure.code, meaning: "a fault of fdns or of this host" },
-    { code: exitCodes.usage.code, meaning: "a wrong flag, value, name or type; nothing was sent" },
+    { code: exitCodes.failure.code, meaning: "a fault of fdns or of this host; output cannot be written" },
+    {
+      code: exitCodes.usage.code,
+      meaning: "a wrong flag, value, name or type, or a file that cannot be read; nothing was sent",
+    },
     { code: codes.nxdomain, meaning: "NXDOMAIN: there is no such name" },
     { code: codes.servfail, meaning: "SERVFAIL" },
     { code: codes.refused, meaning: "REFUSED" },
@@ -85,9 +91,7 @@ export const query: Command = {
 function reportOf(values: ParsedArguments["values"], asked: Asked): string {
   if (values.has("json")) return jsonReport(asked.question, asked);
   if (values.has("short")) return shortReport(asked);
-  const { NO_COLOR, TERM } = environment();
-  // NO_COLOR: any value but none (no-color.org).
-  return textReport(asked, terminals().stdout && !NO_COLOR && TERM !== "dumb");
+  return textReport(asked, styles().stdout);
 }
 
 function exitCodeOf(rcode: number): number {

@@ -9,6 +9,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { environment, onUncaught, terminals, writeError } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
+import { styles } from "./terminal.ts";
 import { programVersion } from "./version.ts";
 
 export const serve: Command = {
@@ -36,13 +37,11 @@ export const serve: Command = {
 
 /** The log of a process that serves: standard error, in the format asked for. */
 export function logFor(config: Pick<Config, "logFormat" | "logLevel">): Log {
-  const { NO_COLOR, TERM } = environment();
   return openLog({
     format: config.logFormat,
     level: config.logLevel,
     isTerminal: terminals().stderr,
-    // NO_COLOR: any value but none (no-color.org).
-    hasColour: terminals().stderr && !NO_COLOR && TERM !== "dumb",
+    hasColour: styles().stderr,
     write: writeError,
     wallMs: systemClock.wallMs,
   });

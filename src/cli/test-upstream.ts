@@ -3,6 +3,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
+import { quoted } from "../observe/quoted.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import { json, listenHttp } from "../runtime/http-listen.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
@@ -107,15 +109,20 @@ function readFile(path: string, flag: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new UsageError(`--${flag} "${path}": ${(cause as Error).message}; allowed: a file that can be read`);
+    throw new UsageError(`--${flag} ${quoted(path)}: ${systemErrorText(cause)}; a file that can be read is allowed`);
   }
 }
+
+/** It would be made, but not what leads to it. */
+const NO_FOLDER = { ENOENT: "there is no such folder" };
 
 function writeCa(path: string, pem: string): void {
   try {
     writeFileSync(path, pem);
   } catch (cause) {
-    throw new UsageError(`--ca-out "${path}": ${(cause as Error).message}; allowed: a file that can be written`);
+    throw new UsageError(
+      `--ca-out ${quoted(path)}: ${systemErrorText(cause, NO_FOLDER)}; a file that can be written is allowed`,
+    );
   }
 }
 
@@ -162,7 +169,6 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
       plan.control &&
       (await listenHttp({
         address: plan.control,
-        name: "control",
         pages: { "/counters": () => json(upstream.report()) },
         actions: {
           "/behaviour": (body) => upstream.behave(readBehaviours(body, "posted")),

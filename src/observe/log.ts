@@ -76,10 +76,10 @@ const marks: Readonly<Record<LogLevel, readonly [mark: string, colour: number]>>
  * For people at a terminal, through consola. Its core with a reporter of ours: the whole of it draws in prompts and
  * the standard streams, which cost 7 ms at every start of the executable, used or not.
  */
-function prettySink({ write, hasColour }: LogOptions): Sink {
+function prettySink({ write, hasColour, wallMs }: LogOptions): Sink {
   const report = (level: LogLevel, line: string) => {
     const [mark, colour] = marks[level];
-    write(`${hasColour ? `\u001b[${colour}m${mark}\u001b[39m` : mark} ${line}\n`);
+    write(`${timeOfDay(wallMs())} ${hasColour ? `\u001b[${colour}m${mark}\u001b[39m` : mark} ${line}\n`);
   };
   const console = createConsola({
     // Levels are sorted out above; consola gets all of its own, and folds no repeated lines.
@@ -88,6 +88,12 @@ function prettySink({ write, hasColour }: LogOptions): Sink {
     reporters: [{ log: ({ type, args }) => report(type as LogLevel, String(args[0])) }],
   });
   return (level, message, fields) => console[level](escapeControls(message) + prettyFields(fields));
+}
+
+/** HH:MM:SS of the host's own time zone: who reads along compares it with the clock on the wall. */
+function timeOfDay(wallMs: number): string {
+  const at = new Date(wallMs);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 function prettyFields(fields: LogFields): string {

@@ -1,11 +1,17 @@
 /** Files that fdns keeps for itself, read and replaced without holding up the event loop. */
 
 import { constants } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
+import { access, open, rename, stat, unlink } from "node:fs/promises";
+import { systemErrorText } from "../observe/system-error.ts";
 import type { FileReplacement, Files, ReadableFile } from "./runtime.ts";
 
 /** For its owner alone: what is in it says which names were asked for. */
 const MODE = 0o600;
+
+const FOLDER_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such folder",
+  EACCES: "fdns may not write there",
+};
 
 export const files: Files = {
   async read(path): Promise<ReadableFile | undefined> {
@@ -48,5 +54,15 @@ export const files: Files = {
       },
       abandon,
     };
+  },
+
+  async whyNotWritable(folder) {
+    try {
+      if (!(await stat(folder)).isDirectory()) return "its folder is a file";
+      await access(folder, constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (error) {
+      return systemErrorText(error, FOLDER_WORDS);
+    }
   },
 };

@@ -92,10 +92,13 @@ export type BindFailure = "in-use" | "not-permitted" | "no-such-address" | "no-s
 
 export class BindError extends Error {
   readonly reason: BindFailure;
-  constructor(reason: BindFailure, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** What went wrong, without what it happened to; the message says both. */
+  readonly why: string;
+  constructor(reason: BindFailure, why: string, options: ErrorOptions & { readonly at?: string } = {}) {
+    super(options.at === undefined ? why : `${options.at}: ${why}`, options);
     this.name = "BindError";
     this.reason = reason;
+    this.why = why;
   }
 }
 
@@ -257,6 +260,8 @@ export interface Files {
   read(path: string): Promise<ReadableFile | undefined>;
   /** Begins a file for its owner alone (mode 0600) beside the path, in its place once it is committed. */
   replace(path: string): Promise<FileReplacement>;
+  /** Why this process cannot make a file in the folder, in words; undefined if it can. Does not reject. */
+  whyNotWritable(folder: string): Promise<string | undefined>;
 }
 
 /** How packets leave this host. */

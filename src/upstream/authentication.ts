@@ -5,6 +5,8 @@
  */
 
 import { createHash, X509Certificate } from "node:crypto";
+import { bounded } from "../observe/quoted.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import { type PeerLeaf, type TlsOutcome, UNVERIFIED } from "../runtime/runtime.ts";
 
 /** The only protocol fdns speaks over TLS (RFC 7858; registered by RFC 8310's IANA entry "dot"). */
@@ -64,20 +66,19 @@ const REASONS: Readonly<Record<string, string>> = {
     'it refused the ALPN protocol "dot": what answers there, or on the way, speaks no DNS over TLS',
   [UNVERIFIED]:
     "its certificate was refused: untrusted issuer, expired, not valid yet or not for servers (this runtime does not say which)",
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EPIPE: "connection reset",
-  ETIMEDOUT: "connection timed out",
-  ENETUNREACH: "network unreachable",
-  EHOSTUNREACH: "host unreachable",
+  // Of connect(2): no address of ours reaches that family or scope, or every port of it is taken.
+  EADDRNOTAVAIL: "this host has no address or no free port to connect from",
+  EINVAL: "this host cannot connect to such an address",
+  EACCES: "this host does not permit the connection (a firewall, or a sandbox)",
+  EPERM: "this host does not permit the connection (a firewall, or a sandbox)",
 };
 
 /** One phrase for a failed connection or handshake, to follow "upstream X: ". */
 export function describeFailure(error: Error | undefined): string {
   if (error === undefined) return "it closed the connection during the handshake";
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${REASONS[code]}: ${firstLine(error.message)}`;
-  return REASONS[code] ?? firstLine(error.message) + (code === "" ? "" : ` (${code})`);
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${REASONS[code]}: ${bounded(firstLine(error.message))}`;
+  return systemErrorText(error, REASONS);
 }
 
 /** Whether an error says that the network failed, rather than that TLS refused. */

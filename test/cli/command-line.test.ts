@@ -15,11 +15,11 @@ const fdns = (args: readonly string[], env: Record<string, string> = {}) => runT
 
 describe("a mistake is one line on standard error that names it, and exit code 2", () => {
   test.each([
-    [["--listne", ":53"], {}, "unknown flag --listne; is --listen meant?"],
+    [["--listne", ":53"], {}, "unknown flag --listne; did you mean --listen?"],
     [["--listen", "53"], {}, '--listen: "53"'],
     [["--listen", ":53", "serve", "--upstream", "udp://1.1.1.1"], {}, "DNS over TLS"],
     [["--query-timeout", "4s", "--query-timeout", "5s"], {}, "--query-timeout is given twice"],
-    [["chekc"], {}, 'unknown command "chekc"; is check meant?'],
+    [["chekc"], {}, 'unknown command "chekc"; did you mean check?'],
     [["check", "now"], {}, '"now" is given'],
     [["check"], { FDNS_MAX_UDP_SIZE: "9" }, 'FDNS_MAX_UDP_SIZE: "9" is not allowed; a whole number from 512 to 4096'],
     [["check"], { DNSSERVER: "https://dns.google/" }, "DNSSERVER: "],

@@ -29,6 +29,10 @@ export class FakeFiles implements Files {
     };
   }
 
+  async whyNotWritable(): Promise<string | undefined> {
+    return undefined;
+  }
+
   async replace(path: string): Promise<FileReplacement> {
     if (this.failure !== undefined) throw this.failure;
     this.begun++;
