@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { readFileSync, rmSync } from "node:fs";
 import { askTcp, askUdp, query, rcodeOf } from "../support/ask.ts";
 import { endThread, threadsOf } from "../support/end-thread.ts";
-import { type Form, forms as everyForm, type RunningFdns, startFdns } from "../support/fdns.ts";
+import { forms as everyForm, type Form, type RunningFdns, startFdns } from "../support/fdns.ts";
 import { type MetricsPage, readMetricsPage } from "../support/metrics-page.ts";
 import { type ScriptedUpstream, startScriptedUpstream } from "../support/scripted-upstream.ts";
 import { temporaryFolder } from "../support/toolchain.ts";
