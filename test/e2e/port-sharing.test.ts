@@ -224,7 +224,7 @@ describe("on a host without IPv6", () => {
 
   test("what was asked for by name is an error", async () => {
     expect(reason(await startInVain(host, "batched", ["[::1]:53"]))).toMatch(
-      /"::1" port 53: this host has no such address/,
+      / \[::1\]:53 over UDP: this host has no such address/,
     );
   });
 });
