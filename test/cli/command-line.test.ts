@@ -65,7 +65,11 @@ describe("fdns check", () => {
   });
 
   test("takes the environment, and warns of what it does not know", async () => {
-    const run = await fdns(["check"], { FDNS_PORT: "tcp://10.0.0.1:53", FDNS_LISTEN: "127.0.0.1:0", DNSSERVER: "8.8.8.8" });
+    const run = await fdns(["check"], {
+      FDNS_PORT: "tcp://10.0.0.1:53",
+      FDNS_LISTEN: "127.0.0.1:0",
+      DNSSERVER: "8.8.8.8",
+    });
     expect(run.exitCode).toBe(0);
     expect(run.stdout).toContain("8.8.8.8: port 853 at 8.8.8.8; its certificate must carry the name dns.google\n");
     expect(run.stderr).toContain("FDNS_PORT");
