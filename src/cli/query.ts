@@ -3,6 +3,7 @@
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { escapeControls } from "../observe/log.ts";
+import { bounded } from "../observe/quoted.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./command.ts";
@@ -77,7 +78,7 @@ export const query: Command = {
     const failures: Failure[] = [];
     const asked = await askUpstreams(config, question, values.has("resume"), ({ text }, { code, message }) => {
       failures.push({ upstream: text, code, message });
-      warn(`upstream ${text}: ${message}`);
+      warn(`upstream ${bounded(text)}: ${message}`);
     });
     if (asked === undefined) {
       if (values.has("json")) writeOut(jsonReport(question, failures));
