@@ -8,18 +8,17 @@ import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
 import { loadTrustedRoots } from "./config/trusted-roots.ts";
 import type { CacheParts } from "./control/cache-orders.ts";
-import { bindAdvice } from "./listener/bind-advice.ts";
-import { describe } from "./listener/listen.ts";
 import type { Log } from "./observe/log.ts";
 import type { HttpListener } from "./runtime/http-listen.ts";
-import { BindError, type Clock, type Runtime, type UdpEngine } from "./runtime/runtime.ts";
+import type { Clock, Runtime, UdpEngine } from "./runtime/runtime.ts";
+import { formatSocketAddress } from "./runtime/sockaddr.ts";
 import type { UnixListener } from "./runtime/unix-listen.ts";
 import { fitToDescriptors } from "./serving/descriptor-budget.ts";
 import { lifetimeLimits } from "./serving/limits.ts";
 import { observe } from "./serving/observe.ts";
-import { refuseForeignPaths } from "./serving/own-paths.ts";
 import { makeServing, type Serving } from "./serving/serving.ts";
 import type { Workers } from "./serving/workers.ts";
+import { requireStartable } from "./start-checks.ts";
 import { PathWatch } from "./upstream/path-watch.ts";
 
 export interface AppParts {
@@ -39,8 +38,8 @@ export interface RunningApp {
 /** Starts fdns. Rejects with UsageError or an Error that an operator can act on; nothing is left open then. */
 export async function start(wanted: Config, { runtime, log: processLog, version }: AppParts): Promise<RunningApp> {
   const { clock } = runtime;
+  await requireStartable(wanted, runtime);
   const roots = loadTrustedRoots(wanted.ca);
-  await refuseForeignPaths(wanted, runtime.files);
   const memory = wanted.cacheOctets === 0 ? undefined : cacheMemory(wanted.cacheOctets);
   if (memory !== undefined) await runtime.adviseHugePages(memory);
   const { engine, whyNotBatched } = await runtime.udpEngine(wanted.udpEngine);
@@ -62,7 +61,7 @@ export async function start(wanted: Config, { runtime, log: processLog, version 
     await listeners.open(config.listen);
   } catch (error) {
     await admin?.close();
-    throw error instanceof BindError ? new Error(bindAdvice(error)) : error;
+    throw error;
   }
   isReady = true;
   serving.warm();
@@ -98,7 +97,7 @@ export async function start(wanted: Config, { runtime, log: processLog, version 
       reason,
     });
   }
-  log.info(`listening on ${listeners.bound.map(describe).join(", ")}`, {
+  log.info(`listening on ${listeners.bound.map(formatSocketAddress).join(", ")}`, {
     upstreams: config.upstreams.map(({ text }) => text).join(", "),
     chosenBy: config.defaultUpstreams ? "default" : "configuration",
     roots: roots.origin,
@@ -107,7 +106,7 @@ export async function start(wanted: Config, { runtime, log: processLog, version 
     udpReceiveBufferOctets: listeners.receiveBufferOctets || undefined,
     workers: workers?.count,
     runtime: runtime.description,
-    admin: admin && `http://${describe(admin.address)}`,
+    admin: admin && `http://${formatSocketAddress(admin.address)}`,
   });
   return {
     listening: listeners.bound,

@@ -19,11 +19,10 @@ export interface AdminParts {
   readonly isReady: () => boolean;
 }
 
-/** Serves the pages; rejects with an Error naming the address if it cannot be bound. */
+/** Serves the pages; rejects with a BindError if the address cannot be bound. */
 export function openAdmin(address: SocketAddress, { observed, isReady }: AdminParts): Promise<HttpListener> {
   return listenHttp({
     address,
-    name: "--admin",
     pages: {
       "/metrics": () => ({ status: 200, contentType: EXPOSITION_TYPE, body: metricsText(observed()) }),
       "/health": () => text("ok"),

@@ -4,6 +4,7 @@
  */
 
 import type { Log } from "../observe/log.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import type { Clock, FileReplacement, Files } from "../runtime/runtime.ts";
 import { writeUint32 } from "../wire/octets.ts";
 import type { CacheTime } from "./cache-time.ts";
@@ -40,6 +41,9 @@ const PIECE_OCTETS = 65_536;
 
 /** How soon the file is written after a flush, so that a crash brings nothing back that an operator had forgotten. */
 const AFTER_FLUSH_MS = 1000;
+
+/** The file itself would be made. */
+const NO_FOLDER = { ENOENT: "there is no such folder" };
 
 export class CacheFile {
   readonly #parts: CacheFileParts;
@@ -109,7 +113,9 @@ export class CacheFile {
     const { path, clock, log } = this.#parts;
     const startedMs = clock.nowMs();
     const isWanted = () => this.#isRestoring;
-    const restored = await restoreSnapshot({ ...this.#parts, isWanted }).catch((error: Error) => error.message);
+    const restored = await restoreSnapshot({ ...this.#parts, isWanted }).catch((error: Error) =>
+      systemErrorText(error),
+    );
     const isDone = this.#isRestoring;
     this.#isRestoring = false;
     if (restored === undefined || !isDone) return;
@@ -127,7 +133,7 @@ export class CacheFile {
     } catch (error) {
       if (!this.#isFailing) {
         log.warn(
-          `cache file ${path} cannot be written: ${(error as Error).message}; the cache is kept in memory alone`,
+          `cache file ${path} cannot be written: ${systemErrorText(error, NO_FOLDER)}; the cache is kept in memory alone`,
         );
       }
       this.#isFailing = true;

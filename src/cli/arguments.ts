@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../config/config.ts";
 import { nearest } from "../config/nearest.ts";
+import { bounded, quoted } from "../observe/quoted.ts";
 
 /** One option of a command: `--name`. */
 export interface OptionSpec {
@@ -56,7 +57,7 @@ export function parseArguments(options: readonly OptionSpec[], args: readonly st
     if (option === undefined) throw unknownFlag(flag, byName.keys());
     const before = values.get(flag.name) ?? [];
     if (before.length > 0 && option.kind !== "list") {
-      throw new UsageError(`${flag.written} is given twice; once is allowed`);
+      throw new UsageError(`${bounded(flag.written)} is given twice; once is allowed`);
     }
     values.set(flag.name, [...before, valueOfFlag(option, flag)]);
   }
@@ -105,13 +106,15 @@ function scan(options: readonly OptionSpec[], args: readonly string[]): { flags:
 function valueOfFlag(option: OptionSpec, { written, value, isInline }: Flag): string {
   if (option.kind === "switch") {
     if (value === undefined) return "";
-    throw new UsageError(`${written} takes no value, but "${value}" is given`);
+    throw new UsageError(`${written} takes no value, but ${quoted(value)} is given`);
   }
   const wanted = option.valueName ?? "a value";
   if (value === undefined) throw new UsageError(`${written} needs ${wanted}, and none is given`);
   // "--listen --upstream 1.1.1.1" has lost a value; whoever means a value with a dash writes it after "=".
   if (!isInline && value.startsWith("-") && value !== "-") {
-    throw new UsageError(`${written} needs ${wanted}, but "${value}" follows; write ${written}=${value} if that is it`);
+    throw new UsageError(
+      `${written} needs ${wanted}, but ${quoted(value)} follows; if that is its value, write ${written}=VALUE`,
+    );
   }
   return value;
 }
@@ -119,6 +122,6 @@ function valueOfFlag(option: OptionSpec, { written, value, isInline }: Flag): st
 function unknownFlag(flag: Flag, known: Iterable<string>): UsageError {
   const meant = nearest(flag.name, known);
   const hint =
-    meant === undefined ? "--help lists what is allowed" : `is --${meant} meant? --help lists what is allowed`;
-  return new UsageError(`unknown flag ${flag.written}; ${hint}`);
+    meant === undefined ? "--help lists what is allowed" : `did you mean --${meant}? --help lists what is allowed`;
+  return new UsageError(`unknown flag ${bounded(flag.written)}; ${hint}`);
 }

@@ -3,6 +3,7 @@
 import { UsageError } from "../config/config.ts";
 import { nearest } from "../config/nearest.ts";
 import { orders } from "../control/protocol.ts";
+import { quoted } from "../observe/quoted.ts";
 import { parseName, readName } from "../presentation/name.ts";
 import type { ParsedArguments } from "./arguments.ts";
 
@@ -20,12 +21,12 @@ export interface CacheOrder {
 /** @throws UsageError */
 export function readCacheOrder({ positionals, values }: ParsedArguments): CacheOrder {
   const [word, written, extra] = positionals;
-  const action = actions.find((known) => known === word);
+  const action = actions.find((known) => known === word?.toLowerCase());
   if (action === undefined) throw noAction(word);
   const unwanted = action === "flush" ? extra : written;
   if (unwanted !== undefined) {
     throw new UsageError(
-      `"${unwanted}" is one word too many; fdns cache ${action}${action === "flush" ? " [NAME]" : ""} is allowed`,
+      `${quoted(unwanted)} is one word too many; fdns cache ${action}${action === "flush" ? " [NAME]" : ""} is allowed`,
     );
   }
   const isSubtree = values.has("subtree");
@@ -47,7 +48,7 @@ function noAction(word: string | undefined): UsageError {
   if (word === undefined) return new UsageError(`fdns cache needs to know what to do; ${allowed}`);
   const meant = nearest(word, actions);
   return new UsageError(
-    `"${word}" is nothing fdns cache does; ${meant === undefined ? "" : `is ${meant} meant? `}${allowed}`,
+    `${quoted(word)} is not an action of fdns cache; ${meant === undefined ? "" : `did you mean ${meant}? `}${allowed}`,
   );
 }
 
@@ -56,6 +57,8 @@ function nameOf(written: string): string {
   try {
     return readName(parseName(written), 0).text;
   } catch (error) {
-    throw new UsageError(`"${written}" is no name: ${(error as Error).message}; labels of 1 to 63 octets are allowed`);
+    throw new UsageError(
+      `${quoted(written)} is not a name: ${(error as Error).message}; labels of 1 to 63 octets are allowed`,
+    );
   }
 }

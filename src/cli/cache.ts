@@ -31,13 +31,13 @@ export const cache: Command = {
     { line: "fdns cache dump | grep -A3 example.com", meaning: "what is remembered, and for how long" },
   ],
   notes: [
-    "The socket is found as fdns serve finds it: by --control, FDNS_CONTROL or RUNTIME_DIRECTORY. Only the user that fdns\nruns as may use it, and root. Counts are since the start of fdns.",
+    "The socket is found as fdns serve finds it: by --control, FDNS_CONTROL or RUNTIME_DIRECTORY. Only the user that fdns runs as may use it, and root. Counts are since the start of fdns.",
   ],
   exitCodes: [
     { code: exitCodes.ok.code, meaning: "done, also where there was nothing to forget" },
     {
       code: exitCodes.failure.code,
-      meaning: "no fdns listens there, it has no cache, or it did not finish its answer",
+      meaning: "no fdns listens there, it has no cache, or it did not finish its answer; output cannot be written",
     },
     { code: exitCodes.usage.code, meaning: "a wrong flag, value, action or name; nothing was asked" },
   ],

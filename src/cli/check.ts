@@ -1,4 +1,7 @@
-/** `fdns check`: the configuration alone, as it was understood. Opens no socket. */
+/**
+ * `fdns check`: the configuration as it was understood, and whether serve could start with it on this host now. Leaves
+ * nothing behind: each port is bound for a moment, no file is made, nobody is asked.
+ */
 
 import { formatAddressPrefix } from "../config/address-prefix.ts";
 import { builtMs } from "../config/build-date.ts";
@@ -9,12 +12,11 @@ import { serveOptions } from "../config/options.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import { formatDuration, formatSeconds, formatSize } from "../config/values.ts";
 import { escapeControls } from "../observe/log.ts";
-import { files } from "../runtime/files.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { Roots } from "../runtime/trust-store.ts";
-import { refuseForeignPaths } from "../serving/own-paths.ts";
 import { pinned } from "../upstream/dates-waived.ts";
 import { type Command, exitCodes } from "./command.ts";
+import { exitCodeOf, failureLine } from "./failure.ts";
 
 export const check: Command = {
   options: Object.values(serveOptions),
@@ -22,17 +24,36 @@ export const check: Command = {
     { line: "fdns check --upstream 9.9.9.9", meaning: "which name 9.9.9.9 must prove to be" },
     { line: "FDNS_LISTEN=:53 fdns check", meaning: "what the environment adds up to" },
   ],
+  notes: [
+    "Each address is bound for a moment, as serve would do: beside a running fdns on the same ports it says that they are in use, and as a user without the privilege that ports below 1024 are not permitted. Nobody is asked anything, and no file is made.",
+  ],
+  exitCodes: [
+    { code: exitCodes.ok.code, meaning: "serve could start" },
+    {
+      code: exitCodes.failure.code,
+      meaning: "this host does not let it: an address is in use, not permitted or not there",
+    },
+    { code: exitCodes.usage.code, meaning: exitCodes.usage.meaning },
+  ],
   async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
     for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
-    await refuseForeignPaths(config, files);
-    writeOut(configReport(config, loadTrustedRoots(config.ca), await workersLine(config)));
-    return exitCodes.ok.code;
+    const [{ reasonsNotToStart }, { selectRuntime }] = await Promise.all([
+      import("../start-checks.ts"),
+      import("../runtime/select.ts"),
+    ]);
+    const reasons = await reasonsNotToStart(config, selectRuntime());
+    // What serve would end with: it meets them in this order.
+    const exitCode = reasons.length === 0 ? exitCodes.ok.code : exitCodeOf(reasons[0]);
+    if (exitCode !== exitCodes.usage.code)
+      writeOut(configReport(config, loadTrustedRoots(config.ca), await workersLine(config)));
+    for (const reason of reasons) writeError(failureLine(reason));
+    return exitCode;
   },
 };
 
 /** One fact a line, each ended: what fdns would do with this configuration. */
-export function configReport(config: Config, roots: Pick<Roots, "origin" | "pem">, workers: string): string {
+function configReport(config: Config, roots: Pick<Roots, "origin" | "pem">, workers: string): string {
   const lines = [
     ...config.listen.map(listenLine),
     ...config.upstreams.map((upstream) => upstreamLine("upstream", upstream)),

@@ -44,8 +44,8 @@ export interface CommandEntry {
 /** What every command ends with, for --help and for whoever starts fdns from a script. */
 export const exitCodes = {
   ok: { code: 0, meaning: "done, or stopped by SIGTERM, SIGINT or SIGQUIT" },
-  failure: { code: 1, meaning: "could not start or go on: an address to listen on is taken, a file cannot be read" },
-  usage: { code: 2, meaning: "a wrong flag, value, variable or address; nothing was opened" },
+  failure: { code: 1, meaning: "could not start or go on: an address to listen on is taken, output cannot be written" },
+  usage: { code: 2, meaning: "a wrong flag, value or variable, or a file named by one cannot be used" },
   signalled: {
     code: "128+N",
     meaning: "a second SIGINT (2), SIGQUIT (3) or SIGTERM (15) while stopping: ended at once",

@@ -1,5 +1,8 @@
 /** The commands of fdns, in the order of its --help. */
 
+import { UsageError } from "../config/config.ts";
+import { nearest } from "../config/nearest.ts";
+import { quoted } from "../observe/quoted.ts";
 import type { CommandEntry } from "./command.ts";
 
 /** What runs when no command is named. */
@@ -13,7 +16,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "check",
-    description: "Check the configuration and print how it was understood; opens no socket",
+    description: "Print how the configuration was understood, and whether serve could start with it here",
     load: async () => (await import("./check.ts")).check,
   },
   {
@@ -47,8 +50,27 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./test-upstream-command.ts")).testUpstreamCommand,
   },
   {
+    name: "help",
+    description: "Print this help, or that of one command",
+    load: async () => (await import("./help-command.ts")).help,
+  },
+  {
     name: "version",
     description: "Print the version, and what it was built for and runs on",
     load: async () => (await import("./version.ts")).version,
   },
 ];
+
+/** @throws UsageError where there is none */
+export function namedCommand(name: string): CommandEntry {
+  const found = commands.find((command) => command.name === name);
+  if (found === undefined) throw unknownCommand(name);
+  return found;
+}
+
+export function unknownCommand(name: string): UsageError {
+  const names = commands.map((command) => command.name);
+  const meant = nearest(name, names);
+  const hint = meant === undefined ? "" : `did you mean ${meant}? `;
+  return new UsageError(`unknown command ${quoted(name)}; ${hint}${names.join(", ")} are allowed`);
+}

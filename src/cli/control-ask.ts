@@ -2,6 +2,7 @@
 
 import { DONE, FAILED_MARK, LINE_MARK } from "../control/protocol.ts";
 import { escapeControls } from "../observe/log.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { StreamHandler } from "../runtime/runtime.ts";
 import { dialUnix } from "../runtime/unix-dial.ts";
@@ -9,16 +10,16 @@ import { dialUnix } from "../runtime/unix-dial.ts";
 /** Until the first octet of the answer. Going over the largest cache takes some seconds on a busy host. */
 const ANSWER_MS = 15_000;
 
-const reasons: Readonly<Record<string, string>> = {
+const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket; does it run, and with the same --control?",
   ECONNREFUSED: "nobody listens there any more",
   EACCES: "connecting is for the user that fdns runs as, and for root",
-  ENOTSOCK: "it is no socket",
+  ENOTSOCK: "it is not a socket",
 };
 
 /**
  * Sends the request; passes on the lines of the answer as they come, without their ends. Rejects with an Error that
- * says in one line why there is no answer, or not all of it.
+ * says in one line why there is no answer, or not all of it, or with what onLines throws.
  */
 export function askControl(path: string, request: string, onLines: (lines: readonly string[]) => void): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -27,7 +28,13 @@ export function askControl(path: string, request: string, onLines: (lines: reado
     const handler: StreamHandler = {
       onOctets: (octets) => {
         cancel();
-        reader.take(octets);
+        try {
+          reader.take(octets);
+        } catch (error) {
+          // Where the answer goes cannot be written: the rest is no use.
+          reject(error);
+          stream.destroy();
+        }
       },
       onEnd: () => stream.end(),
       onDrain: () => {},
@@ -50,7 +57,7 @@ export function askControl(path: string, request: string, onLines: (lines: reado
 
 function reasonOf(cause: Error | undefined): string {
   if (cause === undefined) return "the connection was closed";
-  return reasons[(cause as NodeJS.ErrnoException).code ?? ""] ?? escapeControls(cause.message);
+  return systemErrorText(cause, WORDS);
 }
 
 /** Sets lines apart in what arrives in pieces, and keeps the last one. */

@@ -3,6 +3,7 @@
 import { builtMs } from "../config/build-date.ts";
 import type { Config, UpstreamAddress } from "../config/config.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
+import { silentLog } from "../observe/silent-log.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { selectRuntime } from "../runtime/select.ts";
 import { serverLimits, setLimits } from "../serving/limits.ts";
@@ -11,7 +12,7 @@ import type { DoctorFacts, UpstreamFacts } from "./doctor-facts.ts";
 import { failureOf, type ProbeParts, probeAddress } from "./doctor-probe.ts";
 import { reachOf } from "./doctor-reach.ts";
 import type { Progress } from "./progress.ts";
-import { addressesOf, silentLog } from "./query-ask.ts";
+import { addressesOf } from "./query-ask.ts";
 
 /** Three connections, each with its answers, and a name resolved before them: 15 s in all. */
 const ANSWER_BOUND_MS = 1500;

@@ -4,11 +4,12 @@ import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { escapeControls } from "../observe/log.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { environment, terminals, writeError, writeOut } from "../runtime/process.ts";
+import { environment, writeError, writeOut } from "../runtime/process.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { jsonReport, textReport } from "./doctor-report.ts";
 import { findingsOf, isWell } from "./doctor-verdict.ts";
 import { progressLine, silentProgress } from "./progress.ts";
+import { styles } from "./terminal.ts";
 
 const { upstream, bootstrap, upstreamAllow, caFile, tlsHello } = serveOptions;
 
@@ -28,24 +29,28 @@ export const doctor: Command = {
     { line: "fdns doctor --json | jq .findings", meaning: "for programs: what is wrong, each with a stable code" },
   ],
   notes: [
-    "Each address of each upstream is examined by itself, all at once, within 15 s without --deep. No name of yours is\nsent: the root's own records are asked for, and random names under example.com, which are slow because nobody asked\nfor them before. A note alone is nothing wrong.\nRun from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
+    "Each address of each upstream is examined by itself, all at once, within 15 s without --deep. No name of yours is sent: the root's own records are asked for, and random names under example.com, which are slow because nobody asked for them before. A note alone is nothing wrong.",
+    "Run from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
   ],
   exitCodes: [
     { code: exitCodes.ok.code, meaning: "all is well" },
-    { code: exitCodes.failure.code, meaning: "something is wrong; the last lines say what" },
-    { code: exitCodes.usage.code, meaning: "a wrong flag, value or variable; nothing was sent" },
+    {
+      code: exitCodes.failure.code,
+      meaning: "something is wrong: the last lines say what; or output cannot be written",
+    },
+    {
+      code: exitCodes.usage.code,
+      meaning: "a wrong flag, value or variable, or a file that cannot be read; nothing was sent",
+    },
   ],
   async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
     for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
     const { examine } = await import("./doctor-examine.ts");
-    const { NO_COLOR, TERM } = environment();
-    const isTerminal = terminals().stderr && TERM !== "dumb";
-    const progress = isTerminal ? progressLine(systemClock, writeError) : silentProgress;
+    const { stdout: hasColour, stderr: canRedraw } = styles();
+    const progress = canRedraw ? progressLine(systemClock, writeError) : silentProgress;
     const facts = await examine(config, args.values.has("deep"), progress);
     const findings = findingsOf(facts);
-    // NO_COLOR: any value but none (no-color.org).
-    const hasColour = terminals().stdout && !NO_COLOR && TERM !== "dumb";
     writeOut(args.values.has("json") ? jsonReport(facts, findings) : textReport(facts, findings, hasColour));
     return isWell(findings) ? exitCodes.ok.code : exitCodes.failure.code;
   },

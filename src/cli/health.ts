@@ -7,6 +7,7 @@ import { type ListenAddress, UsageError } from "../config/config.ts";
 import { formatListenAddress, parseListenAddress } from "../config/listen-address.ts";
 import { loadListen } from "../config/load.ts";
 import { durationOf, formatDuration } from "../config/values.ts";
+import { quoted } from "../observe/quoted.ts";
 import { askUdp } from "../runtime/ask-udp.ts";
 import { systemClock, systemRandom } from "../runtime/clock.ts";
 import { environment, terminals, writeError, writeOut } from "../runtime/process.ts";
@@ -45,11 +46,11 @@ export const health: Command = {
     { line: "fdns health --server 127.0.0.1:5353 --within 500ms", meaning: "one that listens elsewhere" },
   ],
   notes: [
-    "One query over UDP that a server answers by itself, without asking anybody (id.server, class CH). Any response is\nlife, also REFUSED. Several addresses are asked at once; one response is enough.",
+    "One query over UDP that a server answers by itself, without asking anybody (id.server, class CH). Any response is life, also REFUSED. Several addresses are asked at once; one response is enough.",
   ],
   exitCodes: [
     { code: 0, meaning: "alive: a response came" },
-    { code: 1, meaning: "none came in time, or nothing listens there" },
+    { code: 1, meaning: "none came in time, or nothing listens there; output cannot be written" },
     { code: 2, meaning: "a wrong flag, value or variable; nothing was sent" },
   ],
   async run(args) {
@@ -80,7 +81,7 @@ function addressesToAsk(args: ParsedArguments): readonly ListenAddress[] {
   const portless = listen.find((address) => address.port === 0);
   if (portless === undefined) return listen;
   throw new UsageError(
-    `${source}: "${formatListenAddress(portless)}" lets the host choose the port; a port from 1 to 65535 is allowed here`,
+    `${source}: ${quoted(formatListenAddress(portless))} lets the host choose the port; a port from 1 to 65535 is allowed here`,
   );
 }
 

@@ -3,18 +3,17 @@
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { serveOptions, variableOf } from "../config/options.ts";
-import { terminals } from "../runtime/process.ts";
 import { type OptionSpec, shortNames } from "./arguments.ts";
-import {
-  type Command,
-  type CommandEntry,
-  commonOptions,
-  type ExitCode,
-  exitCodes,
-  HELP_DESCRIPTION,
-} from "./command.ts";
+import { type Command, type CommandEntry, commonOptions, type ExitCode, exitCodes } from "./command.ts";
 import { commands, DEFAULT_COMMAND } from "./commands.ts";
+import { styles } from "./terminal.ts";
 import { programVersion } from "./version.ts";
+import { definition, wrapped } from "./wrap.ts";
+
+/** Where descriptions of options begin. */
+const OPTION_COLUMN = 26;
+const EXIT_CODE_COLUMN = 12;
+const EXAMPLE_COLUMN = 6;
 
 /** The help of one command; of fdns itself (with the list of commands) where the command is not named. */
 export async function renderHelp(entry: CommandEntry, command: Command, isNamed: boolean): Promise<string> {
@@ -26,11 +25,12 @@ export async function renderHelp(entry: CommandEntry, command: Command, isNamed:
   const usage = isNamed
     ? await renderUsage(defineCommand({ meta: { name: entry.name, description: entry.description }, args }), { meta })
     : await renderUsage(defineCommand({ meta, args, subCommands }));
-  const sections = [tidied(usage), examplesOf(command), ...(command.notes ?? [])];
+  const notes = (command.notes ?? []).map((note) => wrapped(note));
+  const sections = [laidOut(usage), examplesOf(command), ...notes];
   if (takesConfiguration(command)) sections.push(variables);
   sections.push(exitCodeTable(command.exitCodes ?? Object.values(exitCodes)));
   const text = `${sections.join("\n\n")}\n`;
-  return terminals().stdout ? text : stripVTControlCharacters(text);
+  return styles().stdout ? text : stripVTControlCharacters(text);
 }
 
 function positionalArgs(command: Command): ArgsDef {
@@ -46,7 +46,7 @@ function cittyArgs(options: readonly OptionSpec[]): ArgsDef {
 
 function cittyArg(option: OptionSpec): ArgsDef[string] {
   const repeated = option.kind === "list" ? "; may be repeated" : "";
-  const fallback = option.defaultText === undefined ? "" : `\n(default: ${option.defaultText})`;
+  const fallback = option.defaultText === undefined ? "" : ` (default: ${option.defaultText})`;
   const description = option.description + repeated + fallback;
   if (option.kind !== "switch") {
     return { type: "string", description, valueHint: option.valueName ?? "VALUE", ...aliasOf(option) };
@@ -59,20 +59,28 @@ function aliasOf(option: OptionSpec): { alias?: string } {
   return short === undefined ? {} : { alias: short };
 }
 
-/** citty pads lines at the end and knows no second line: defaults go below the descriptions, in their column. */
-function tidied(usage: string): string {
-  const lines = usage.split("\n").map((line) => line.trimEnd());
-  const helpLine = lines.map((line) => stripVTControlCharacters(line)).find((line) => line.endsWith(HELP_DESCRIPTION));
-  const indent = " ".repeat(helpLine?.indexOf(HELP_DESCRIPTION) ?? 0);
-  return lines
-    .map((line) => (line.startsWith("(default: ") ? indent + line : line))
+/** citty puts terms to the right of a column as wide as the longest, whatever the terminal is, and lists all commands as usage. */
+function laidOut(usage: string): string {
+  const names = commands.map(({ name }) => name).join("|");
+  return usage
+    .split("\n")
+    .map((line) => {
+      const row = /^\s+(\S.*?)(?:\s{4,}|\s*$)(.*)$/.exec(line);
+      return row === null ? wrapped(line.replace(names, "[COMMAND]").trimEnd(), 6) : rowOf(row[1]!, row[2]!);
+    })
     .join("\n")
     .trimEnd();
 }
 
+function rowOf(term: string, description: string): string {
+  return definition(term, description.trimEnd(), OPTION_COLUMN);
+}
+
 function examplesOf(command: Command): string {
-  const width = Math.max(...command.examples.map((example) => example.line.length));
-  const lines = command.examples.map(({ line, meaning }) => `  ${line.padEnd(width)}  # ${meaning}`);
+  const indent = " ".repeat(EXAMPLE_COLUMN);
+  const lines = command.examples.map(
+    ({ line, meaning }) => `  ${line}\n${indent}${wrapped(meaning, EXAMPLE_COLUMN, EXAMPLE_COLUMN)}`,
+  );
   return `EXAMPLES\n\n${lines.join("\n")}`;
 }
 
@@ -82,11 +90,15 @@ function takesConfiguration(command: Command): boolean {
 
 const variables = `ENVIRONMENT
 
-  Every flag of ${DEFAULT_COMMAND} has a variable: --ca-file is ${variableOf("ca-file")}. Lists are set apart by commas or spaces.
-  Flags win over variables. DNSSERVER=8.8.8.8 does the same as --upstream and yields to it and to FDNS_UPSTREAM.
-  Other FDNS_ variables are warned of. Variables that change what TLS trusts have no effect, or are refused.`;
+  ${wrapped(
+    `Every flag of ${DEFAULT_COMMAND} has a variable: --ca-file is ${variableOf("ca-file")}. Lists are separated by commas or spaces. ` +
+      "Flags win over variables. DNSSERVER=8.8.8.8 does the same as --upstream and yields to it and to FDNS_UPSTREAM. " +
+      "Other FDNS_ variables are warned of. Variables that change what TLS trusts have no effect, or are refused.",
+    2,
+    2,
+  )}`;
 
 function exitCodeTable(codes: readonly ExitCode[]): string {
-  const rows = codes.map(({ code, meaning }) => `  ${String(code).padEnd(8)}  ${meaning}`);
+  const rows = codes.map(({ code, meaning }) => definition(String(code), meaning, EXIT_CODE_COLUMN));
   return `EXIT CODES\n\n${rows.join("\n")}`;
 }

@@ -6,7 +6,8 @@ import { type Log, openLog } from "../observe/log.ts";
 import { LogQueue } from "../observe/log-queue.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { openLogOutlet } from "../runtime/log-outlet.ts";
-import { environment, terminals } from "../runtime/process.ts";
+import { terminals } from "../runtime/process.ts";
+import { styles } from "./terminal.ts";
 
 export interface ProcessLog {
   readonly log: Log;
@@ -16,7 +17,6 @@ export interface ProcessLog {
 
 /** In the format asked for. */
 export function openProcessLog({ logFormat, logLevel }: Pick<Config, "logFormat" | "logLevel">): ProcessLog {
-  const { NO_COLOR, TERM } = environment();
   const queue = openQueue((lost, sinceMs) => {
     const since = new Date(sinceMs).toISOString();
     // Of a level that is always shown: errors may be among them.
@@ -27,8 +27,7 @@ export function openProcessLog({ logFormat, logLevel }: Pick<Config, "logFormat"
     format: logFormat,
     level: logLevel,
     isTerminal: terminals().stderr,
-    // NO_COLOR: any value but none (no-color.org).
-    hasColour: terminals().stderr && !NO_COLOR && TERM !== "dumb",
+    hasColour: styles().stderr,
     lineOctets: defaults.logLineOctets.value,
     write: (line) => queue.write(line),
     wallMs: systemClock.wallMs,

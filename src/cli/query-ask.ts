@@ -2,7 +2,7 @@
 
 import type { Config, HelloSize, UpstreamAddress } from "../config/config.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
-import type { Log } from "../observe/log.ts";
+import { silentLog } from "../observe/silent-log.ts";
 import { type ShownResponse, showResponse } from "../presentation/message.ts";
 import { selectRuntime } from "../runtime/select.ts";
 import { serverLimits, setLimits } from "../serving/limits.ts";
@@ -39,8 +39,6 @@ export interface PeerFacts {
 }
 
 const DAY_MS = 86_400_000;
-
-export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
 
 /**
  * Resolves to the first answer; undefined when no upstream gave one. Each that failed is told to `onFailure`.

@@ -2,6 +2,7 @@
 
 import { UsageError } from "../config/config.ts";
 import { nearest } from "../config/nearest.ts";
+import { quoted } from "../observe/quoted.ts";
 import { parseName, reverseName } from "../presentation/name.ts";
 import { mnemonics, parseType, typeText } from "../presentation/types.ts";
 import type { QuestionToAsk } from "../upstream/one-query.ts";
@@ -57,19 +58,19 @@ export function readQuestion(args: ParsedArguments): ReadArguments {
 function switchOf(word: string): string {
   const meant = digWords[word.toLowerCase()];
   if (meant !== undefined) return meant;
-  throw new UsageError(`"${word}" is dig's; of its words ${Object.keys(digWords).join(", ")} are allowed`);
+  throw new UsageError(`${quoted(word)} is dig's; of its words ${Object.keys(digWords).join(", ")} are allowed`);
 }
 
 function nameAndType(words: readonly string[], reverse: string | undefined): { name: string; typeWord: string } {
   const most = reverse === undefined ? 2 : 1;
   const extra = words[most];
   if (extra !== undefined) {
-    throw new UsageError(`"${extra}" is one word too many; NAME [TYPE] or -x ADDRESS [TYPE] is allowed`);
+    throw new UsageError(`${quoted(extra)} is one word too many; NAME [TYPE] or -x ADDRESS [TYPE] is allowed`);
   }
   if (reverse !== undefined) {
     const address = parseIpAddress(reverse);
     if (address === undefined)
-      throw new UsageError(`-x "${reverse}" is no address; an IPv4 or IPv6 address is allowed`);
+      throw new UsageError(`-x ${quoted(reverse)} is not an address; an IPv4 or IPv6 address is allowed`);
     return { name: reverseName(address), typeWord: words[0] ?? "PTR" };
   }
   const name = words[0];
@@ -81,7 +82,9 @@ function nameOctets(name: string): Uint8Array {
   try {
     return parseName(name);
   } catch (error) {
-    throw new UsageError(`"${name}" is no name: ${(error as Error).message}; labels of 1 to 63 octets are allowed`);
+    throw new UsageError(
+      `${quoted(name)} is not a name: ${(error as Error).message}; labels of 1 to 63 octets are allowed`,
+    );
   }
 }
 
@@ -90,12 +93,12 @@ function typeOf(word: string): number {
   if (type === undefined) {
     const meant = nearest(word.toUpperCase(), mnemonics);
     throw new UsageError(
-      `"${word}" is no type; ${meant === undefined ? "" : `is ${meant} meant? `}a mnemonic as MX, or TYPE65280, is allowed`,
+      `${quoted(word)} is not a type; ${meant === undefined ? "" : `did you mean ${meant}? `}a mnemonic as MX, or TYPE65280, is allowed`,
     );
   }
   // Streams of messages, and records that no question asks for: the forwarder refuses them too.
   if (type === TYPE.OPT || (type >= TYPE.TKEY && type <= TYPE.AXFR)) {
-    throw new UsageError(`"${word}" is no type for a question of its own; transfers and OPT are not allowed`);
+    throw new UsageError(`${quoted(word)} is not a type for a question of its own; transfers and OPT are not allowed`);
   }
   return type;
 }

@@ -3,12 +3,14 @@
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
 import { escapeControls } from "../observe/log.ts";
-import { environment, terminals, writeError, writeOut } from "../runtime/process.ts";
+import { bounded } from "../observe/quoted.ts";
+import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./command.ts";
 import type { Asked } from "./query-ask.ts";
 import { readQuestion } from "./query-question.ts";
 import { type Failure, jsonReport, shortReport, textReport } from "./query-report.ts";
+import { styles } from "./terminal.ts";
 
 const { upstream, bootstrap, upstreamAllow, caFile, tlsHello, queryTimeout } = serveOptions;
 
@@ -48,12 +50,17 @@ export const query: Command = {
     { line: "fdns query example.com --resume --json", meaning: "for programs, with the times of a resumed session" },
   ],
   notes: [
-    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.\nWhat hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.\nRun from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
+    "Of several upstreams the first that answers is shown; each that failed before it is told on standard error.",
+    "What hands know from dig works: @ADDRESS for --upstream, +short, +json, +dnssec for --do, +cd.",
+    "Run from source by Deno, the first time of connecting holds the loading of its TLS library, some 30 ms.",
   ],
   exitCodes: [
     { code: exitCodes.ok.code, meaning: "NOERROR, with records or without" },
-    { code: exitCodes.failure.code, meaning: "a fault of fdns or of this host" },
-    { code: exitCodes.usage.code, meaning: "a wrong flag, value, name or type; nothing was sent" },
+    { code: exitCodes.failure.code, meaning: "a fault of fdns or of this host; output cannot be written" },
+    {
+      code: exitCodes.usage.code,
+      meaning: "a wrong flag, value, name or type, or a file that cannot be read; nothing was sent",
+    },
     { code: codes.nxdomain, meaning: "NXDOMAIN: there is no such name" },
     { code: codes.servfail, meaning: "SERVFAIL" },
     { code: codes.refused, meaning: "REFUSED" },
@@ -72,7 +79,7 @@ export const query: Command = {
     const failures: Failure[] = [];
     const asked = await askUpstreams(config, question, values.has("resume"), ({ text }, { code, message }) => {
       failures.push({ upstream: text, code, message });
-      warn(`upstream ${text}: ${message}`);
+      warn(`upstream ${bounded(text)}: ${message}`);
     });
     if (asked === undefined) {
       if (values.has("json")) writeOut(jsonReport(question, failures));
@@ -86,9 +93,7 @@ export const query: Command = {
 function reportOf(values: ParsedArguments["values"], asked: Asked): string {
   if (values.has("json")) return jsonReport(asked.question, asked);
   if (values.has("short")) return shortReport(asked);
-  const { NO_COLOR, TERM } = environment();
-  // NO_COLOR: any value but none (no-color.org).
-  return textReport(asked, terminals().stdout && !NO_COLOR && TERM !== "dumb");
+  return textReport(asked, styles().stdout);
 }
 
 function exitCodeOf(rcode: number): number {

@@ -1,13 +1,13 @@
 /** From the arguments to the command, and from whatever it does to an exit code. */
 
 import { UsageError } from "../config/config.ts";
-import { nearest } from "../config/nearest.ts";
 import { serveOptions } from "../config/options.ts";
-import { escapeControls } from "../observe/log.ts";
+import { quoted } from "../observe/quoted.ts";
 import { writeOut } from "../runtime/process.ts";
 import { firstPositional, hasSwitch, type OptionSpec, parseArguments } from "./arguments.ts";
 import { commonOptions, exitCodes } from "./command.ts";
-import { commands, DEFAULT_COMMAND } from "./commands.ts";
+import { commands, DEFAULT_COMMAND, namedCommand, unknownCommand } from "./commands.ts";
+import { exitCodeOf, failureLine } from "./failure.ts";
 
 const versionSwitch: OptionSpec = { name: "version", kind: "switch", description: "Print the version" };
 
@@ -16,23 +16,22 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
     return await dispatch(args);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
     const { sayLastWords } = await import("./process-log.ts");
-    await sayLastWords(`fdns: ${escapeControls(message)}\n`);
-    return error instanceof UsageError ? exitCodes.usage.code : exitCodes.failure.code;
+    await sayLastWords(failureLine(error));
+    return exitCodeOf(error);
   }
 }
 
 async function dispatch(args: readonly string[]): Promise<number> {
   const { name, rest, isNamed } = chooseCommand(args);
-  const entry = commands.find((command) => command.name === name)!;
-  if (!isNamed && hasSwitch([...topOptions, versionSwitch], args, "version")) {
+  const entry = namedCommand(name);
+  const command = await entry.load();
+  const options = [...command.options, ...commonOptions];
+  if (asksForVersion(isNamed ? options : topOptions, rest)) {
     const { versionLines } = await import("./version.ts");
     writeOut(versionLines());
     return exitCodes.ok.code;
   }
-  const command = await entry.load();
-  const options = [...command.options, ...commonOptions];
   if (hasSwitch(options, rest, "help")) {
     const { renderHelp } = await import("./help.ts");
     writeOut(await renderHelp(entry, command, isNamed));
@@ -43,6 +42,12 @@ async function dispatch(args: readonly string[]): Promise<number> {
   if (extra !== undefined && command.positionals === undefined)
     throw isNamed ? unexpected(extra, name) : unknownCommand(extra);
   return command.run(parsed);
+}
+
+/** --version and -V; -v too, which other programs have, where it is not the short form of --verbose. */
+function asksForVersion(options: readonly OptionSpec[], args: readonly string[]): boolean {
+  const known = [...options, versionSwitch];
+  return hasSwitch(known, args, "version") || hasSwitch(known, args, "v");
 }
 
 /** Flags that may stand before a command's name are read as those of serve, so that their values are not taken for it. */
@@ -64,13 +69,6 @@ function chooseCommand(args: readonly string[]): Choice {
   return { name: first.text, rest: args.filter((_, index) => index !== first.index), isNamed: true };
 }
 
-function unknownCommand(text: string): UsageError {
-  const names = commands.map((command) => command.name);
-  const meant = nearest(text, names);
-  const hint = meant === undefined ? "" : `is ${meant} meant? `;
-  return new UsageError(`unknown command "${text}"; ${hint}${names.join(", ")} are allowed`);
-}
-
 function unexpected(text: string, name: string): UsageError {
-  return new UsageError(`fdns ${name} takes flags only, but "${text}" is given; fdns ${name} --help lists them`);
+  return new UsageError(`fdns ${name} takes flags only, but ${quoted(text)} is given; fdns ${name} --help lists them`);
 }

@@ -4,6 +4,8 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
+import { quoted } from "../observe/quoted.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import { json, listenHttp } from "../runtime/http-listen.ts";
 import { writeOwnFile } from "../runtime/own-file.ts";
 import type { FileKind, SocketAddress } from "../runtime/runtime.ts";
@@ -109,7 +111,7 @@ function readFile(path: string, flag: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new UsageError(`--${flag} "${path}": ${(cause as Error).message}; allowed: a file that can be read`);
+    throw new UsageError(`--${flag} ${quoted(path)}: ${systemErrorText(cause)}; a file that can be read is allowed`);
   }
 }
 
@@ -120,6 +122,9 @@ const CA_FILE: FileKind = {
   isOwn: (octets) => octets.length === 0 || isThrowAwayCa(octets),
   blank: new Uint8Array(0),
 };
+
+/** It would be made, but not what leads to it. */
+const NO_FOLDER = { ENOENT: "there is no such folder" };
 
 function isThrowAwayCa(octets: Uint8Array): boolean {
   const pem = new TextDecoder("latin1").decode(octets);
@@ -135,7 +140,9 @@ async function writeCa(path: string, pem: string): Promise<void> {
   try {
     await writeOwnFile(path, new TextEncoder().encode(pem), CA_FILE, 0o644);
   } catch (cause) {
-    throw new UsageError(`--ca-out "${path}": ${(cause as Error).message}; allowed: a file that can be written`);
+    throw new UsageError(
+      `--ca-out ${quoted(path)}: ${systemErrorText(cause, NO_FOLDER)}; a file that can be written is allowed`,
+    );
   }
 }
 
@@ -186,7 +193,6 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
       plan.control &&
       (await listenHttp({
         address: plan.control,
-        name: "control",
         pages: { "/counters": () => json(upstream.report()) },
         actions: {
           "/behaviour": (body) => upstream.behave(readBehaviours(body, "posted")),

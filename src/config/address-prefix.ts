@@ -1,5 +1,6 @@
 /** Address prefixes as operators write them: `192.0.2.0/24`, `2001:db8::/32`, or one address. */
 
+import { quoted } from "../observe/quoted.ts";
 import { formatIpAddress, parseIpAddress } from "../wire/ip-address.ts";
 import { type AddressPrefix, UsageError } from "./config.ts";
 
@@ -14,18 +15,20 @@ export function parseAddressPrefix(text: string): AddressPrefix {
   const slash = text.indexOf("/");
   const octets = parseIpAddress(slash < 0 ? text : text.slice(0, slash));
   if (octets === undefined) {
-    throw new UsageError(`"${text}" is no address prefix; write one as 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1`);
+    throw new UsageError(
+      `${quoted(text)} is not an address prefix; write one as 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1`,
+    );
   }
   const longest = octets.length * 8;
   const written = slash < 0 ? String(longest) : text.slice(slash + 1);
   const bits = Number(written);
   if (!/^(?:0|[1-9][0-9]*)$/.test(written) || bits > longest) {
-    throw new UsageError(`"${text}" has the prefix length "${written}"; 0 to ${longest} is allowed for this address`);
+    throw new UsageError(`${quoted(text)} has a wrong prefix length; 0 to ${longest} is allowed for this address`);
   }
   const network = networkOf(octets, bits);
   if (network.some((octet, i) => octet !== octets[i])) {
     throw new UsageError(
-      `"${text}" has bits set past its length; for the network write ${formatIpAddress(network)}/${bits}, ` +
+      `${quoted(text)} has bits set past its length; for the network write ${formatIpAddress(network)}/${bits}, ` +
         `for the one address ${formatIpAddress(octets)}`,
     );
   }

@@ -1,12 +1,13 @@
 /** Ports and host names, as listen and upstream addresses both need them. */
 
+import { quoted } from "../observe/quoted.ts";
 import { UsageError } from "./config.ts";
 
 /** Reads a port; `text` is the whole value, for the error. @throws UsageError below `lowest` or above 65535. */
 export function parsePort(text: string, digits: string, lowest: 0 | 1): number {
   const port = Number(digits);
   if (!/^[0-9]{1,5}$/.test(digits) || port > 65_535 || port < lowest) {
-    throw new UsageError(`"${text}" has the port "${digits}"; ${lowest} to 65535 is allowed`);
+    throw new UsageError(`${quoted(text)} has a wrong port; ${lowest} to 65535 is allowed`);
   }
   return port;
 }

@@ -8,6 +8,7 @@
  *   fe80::1%eth0      a link-local address needs its interface; without a port it is 53
  */
 
+import { quoted } from "../observe/quoted.ts";
 import { formatIpAddress, parseIpAddress } from "../wire/ip-address.ts";
 import { type ListenAddress, UsageError } from "./config.ts";
 import { parsePort } from "./host-and-port.ts";
@@ -52,12 +53,16 @@ function checkZone(text: string, octets: Uint8Array, zone: string | undefined): 
   // fe80::/10 (RFC 4291, 2.5.6): the same address may be on every link.
   const isLinkLocal = octets.length === 16 && octets[0] === 0xfe && (octets[1]! & 0xc0) === 0x80;
   if (isLinkLocal && zone === undefined) {
-    throw new UsageError(`"${text}" is link-local and needs its interface, as in [${formatIpAddress(octets)}%eth0]:53`);
+    throw new UsageError(
+      `${quoted(text)} is link-local and needs its interface, as in [${formatIpAddress(octets)}%eth0]:53`,
+    );
   }
   if (zone === undefined) return;
-  if (!isLinkLocal) throw new UsageError(`"${text}" names an interface; only an address in fe80::/10 has one`);
+  if (!isLinkLocal) throw new UsageError(`${quoted(text)} names an interface; only an address in fe80::/10 has one`);
   if (!/^[\w.@-]{1,15}$/.test(zone)) {
-    throw new UsageError(`"${text}" names the interface "${zone}"; a name has 1 to 15 letters, digits or . _ - @`);
+    throw new UsageError(
+      `${quoted(text)} names an interface that cannot be; its name has 1 to 15 letters, digits or . _ - @`,
+    );
   }
 }
 
@@ -67,6 +72,6 @@ function port(text: string, digits: string): number {
 
 function notAnAddress(text: string): UsageError {
   return new UsageError(
-    `"${text}" is no address to listen on; write :53 for every local address, or 127.0.0.1:53, [::1]:53, 0.0.0.0:53`,
+    `${quoted(text)} is not an address to listen on; write :53 for every local address, or 127.0.0.1:53, [::1]:53, 0.0.0.0:53`,
   );
 }

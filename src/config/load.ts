@@ -1,6 +1,8 @@
 /** From flags and environment to the one checked Config. Reads no file and opens no socket. */
 
+import { bounded, quoted } from "../observe/quoted.ts";
 import { type Config, type ControlAddress, type ListenAddress, type UpstreamAddress, UsageError } from "./config.ts";
+import { refuseContradictions } from "./contradictions.ts";
 import { defaultControlPath } from "./control-path.ts";
 import { defaults } from "./defaults.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
@@ -59,6 +61,7 @@ export function loadConfig(flags: FlagValues, environment: Environment): LoadedC
     logFormat: singleOf(sources, serveOptions.logFormat) ?? "auto",
     logLevel: singleOf(sources, serveOptions.logLevel) ?? "info",
   };
+  refuseContradictions(config);
   return { config, warnings };
 }
 
@@ -107,7 +110,7 @@ function cacheOf(sources: Sources): CacheConfig {
     );
   }
   if (cacheOctets === 0 && cacheFile !== undefined) {
-    sources.warnings.push("--cache-file changes nothing while --cache-size is 0");
+    sources.warnings.push("--cache-file has no effect while --cache-size is 0");
   }
   return {
     cacheOctets,
@@ -135,13 +138,13 @@ function loadUpstreams(sources: Sources): Pick<Config, "upstreams" | "defaultUps
   const unresolvable = bootstraps.find((address) => address.hostName !== undefined);
   if (unresolvable !== undefined) {
     throw new UsageError(
-      `${resolvers.source}: "${unresolvable.text}" would itself have to be resolved; an address, or a name fdns knows the addresses of, is allowed`,
+      `${resolvers.source}: ${quoted(unresolvable.text)} would itself have to be resolved; an address, or a name fdns knows the addresses of, is allowed`,
     );
   }
   const nameless = upstreams.find((address) => address.hostName !== undefined);
   if (nameless !== undefined && bootstraps.length === 0) {
     throw new UsageError(
-      `${asked.source}: "${nameless.text}" is a name fdns knows no address of; give --bootstrap to resolve it over, as --bootstrap 1.1.1.1, or write ADDRESS#${nameless.hostName}`,
+      `${asked.source}: ${quoted(nameless.text)} is a name fdns knows no address of; give --bootstrap to resolve it over, as --bootstrap 1.1.1.1, or write ADDRESS#NAME`,
     );
   }
   return { upstreams, defaultUpstreams: given === undefined, bootstrap: bootstraps };
@@ -151,7 +154,7 @@ function timeServersOf(sources: Sources, upstreams: readonly UpstreamAddress[]):
   const names = distinct(listOf(sources, serveOptions.timeServer) ?? [], (name) => name);
   if (names.length > 0 && upstreams.every(({ spkiPins }) => spkiPins.length === 0)) {
     sources.warnings.push(
-      "--time-server changes nothing while no upstream has a pin, as --upstream 'ADDRESS#NAME?pin=sha256/BASE64'",
+      "--time-server has no effect while no upstream has a pin, as --upstream 'ADDRESS#NAME?pin=sha256/BASE64'",
     );
   }
   return names;
@@ -192,7 +195,7 @@ function parseItems<Value>(given: Given, option: ServeOption<Value>): Value[] {
   return given.texts.flatMap((text) => {
     const items = listItems(text);
     if (items.length === 0)
-      throw new UsageError(`${given.source}: "${text}" holds no ${option.valueName}; one or more are allowed`);
+      throw new UsageError(`${given.source}: ${quoted(text)} holds no ${option.valueName}; one or more are allowed`);
     return items.map((item) => named(given.source, () => option.parse(item)));
   });
 }
@@ -215,7 +218,7 @@ function refuseDisabledVerification(environment: Environment): void {
   const text = environment.NODE_TLS_REJECT_UNAUTHORIZED?.trim().toLowerCase();
   if (text === "0" || text === "false") {
     throw new UsageError(
-      `NODE_TLS_REJECT_UNAUTHORIZED: "${text}" asks for upstreams not to be authenticated; fdns always does: unset it, or set 1`,
+      `NODE_TLS_REJECT_UNAUTHORIZED: ${quoted(text)} asks for upstreams not to be authenticated; fdns always does: unset it, or set 1`,
     );
   }
 }
@@ -226,6 +229,6 @@ function unknownVariables(environment: Environment): string[] {
   const unknown = Object.keys(environment).filter((name) => name.startsWith("FDNS_") && !known.includes(name));
   return unknown.sort().map((name) => {
     const meant = nearest(name, known);
-    return `${name} is no variable of fdns and changes nothing${meant === undefined ? "" : `; is ${meant} meant?`}`;
+    return `${bounded(name)} is not a variable of fdns and has no effect${meant === undefined ? "" : `; did you mean ${meant}?`}`;
   });
 }

@@ -1,5 +1,6 @@
 /** The one table of what can be configured: each a flag and an environment variable, with one parser. */
 
+import { quoted } from "../observe/quoted.ts";
 import { parseAddressPrefix } from "./address-prefix.ts";
 import { parseAdminAddress } from "./admin-address.ts";
 import { type CaSource, type Config, strategies, UsageError } from "./config.ts";
@@ -219,17 +220,18 @@ export function variableOf(name: string): string {
 function parseTimeServer(text: string): string {
   const name = parseHostName(text);
   if (name !== undefined) return name;
-  throw new UsageError(`"${text}" is no host name; the name of a time server is allowed, as 0.pool.ntp.org`);
+  throw new UsageError(`${quoted(text)} is not a host name; the name of a time server is allowed, as 0.pool.ntp.org`);
 }
 
 function parseCacheFile(text: string): string {
   if (text !== "" && !text.includes("\0")) return text;
-  throw new UsageError(`"${text}" is no path; a file in a folder that fdns may write is allowed`);
+  throw new UsageError(`${quoted(text)} is not a path; expected a file in a writable folder`);
 }
 
 function parseCaSource(text: string): CaSource {
-  if (text === "system" || text === "bundled") return { kind: text };
+  const kind = (["system", "bundled"] as const).find((word) => word === text.toLowerCase());
+  if (kind !== undefined) return { kind };
   if (text === "" || text.includes("\0"))
-    throw new UsageError(`"${text}" is no path; a file, system or bundled is allowed`);
+    throw new UsageError(`${quoted(text)} is not a path; a file, system or bundled is allowed`);
   return { kind: "file", path: text };
 }

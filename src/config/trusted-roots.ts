@@ -1,5 +1,7 @@
 /** From --ca-file to the roots themselves. */
 
+import { quoted } from "../observe/quoted.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import { bundledRoots, type Roots, rootsFromFile, systemRoots } from "../runtime/trust-store.ts";
 import { type CaSource, UsageError } from "./config.ts";
 
@@ -24,7 +26,7 @@ export function loadTrustedRoots(ca: CaSource): Roots {
         return rootsFromFile(ca.path);
       } catch (error) {
         throw new UsageError(
-          `--ca-file ${ca.path}: ${(error as Error).message}; allowed are a PEM file with at least one certificate, system, bundled`,
+          `--ca-file ${quoted(ca.path)}: ${systemErrorText(error)}; allowed are a PEM file with at least one certificate, system, bundled`,
         );
       }
   }

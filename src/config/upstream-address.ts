@@ -14,6 +14,7 @@
  * The port is 853 unless given (RFC 7858, 3.1).
  */
 
+import { quoted } from "../observe/quoted.ts";
 import { formatIpAddress, parseIpAddress, unmapIpv4 } from "../wire/ip-address.ts";
 import { type UpstreamAddress, UsageError } from "./config.ts";
 import { parseHostName, parsePort } from "./host-and-port.ts";
@@ -49,7 +50,7 @@ function placeOf(
   const name = parseHostName(host);
   if (name === undefined) {
     throw new UsageError(
-      `"${text}" has the host "${host}", which is neither an IP address nor a host name; ${UPSTREAM_SYNTAX} is allowed`,
+      `${quoted(text)} has a host that is neither an IP address nor a host name; ${UPSTREAM_SYNTAX} is allowed`,
     );
   }
   const known = knownByName(name);
@@ -61,13 +62,13 @@ function stripScheme(text: string): string {
   const match = /^([^/?#]*):\/\//.exec(text);
   if (match === null) return text;
   if (match[1]!.toLowerCase() !== "tls") {
-    throw new UsageError(`"${text}" asks for ${match[1]}://; only DNS over TLS is spoken: tls://HOST or HOST`);
+    throw new UsageError(`${quoted(text)} asks for another protocol; only DNS over TLS is spoken: tls://HOST or HOST`);
   }
   return text.slice(match[0].length);
 }
 
 function splitHostAndPort(text: string, hostAndPort: string): { host: string; port: number } {
-  if (hostAndPort === "") throw new UsageError(`"${text}" has no host; ${UPSTREAM_SYNTAX} is allowed`);
+  if (hostAndPort === "") throw new UsageError(`${quoted(text)} has no host; ${UPSTREAM_SYNTAX} is allowed`);
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(hostAndPort);
   if (bracketed !== null && bracketed[1]!.includes(":")) {
     return { host: bracketed[1]!, port: portOf(text, bracketed[2]) };
@@ -86,16 +87,18 @@ function parseName(text: string, name: string): string {
   const parsed = parseHostName(name);
   if (parsed !== undefined) return parsed;
   throw new UsageError(
-    `"${text}" has the name "${name}" after #; a host name is allowed: labels of 1 to 63 letters, digits and hyphens, 253 octets in all`,
+    `${quoted(text)} has no host name after #; allowed are labels of 1 to 63 letters, digits and hyphens, 253 octets in all`,
   );
 }
 
 function parsePin(text: string, pin: string): Uint8Array {
-  const match = /^pin=sha256\/([A-Za-z0-9+/]{43}=)$/.exec(pin);
+  const match = /^pin=sha256\/([a-z0-9+/]{43}=)$/i.exec(pin);
   const octets = match === null ? undefined : Uint8Array.from(atob(match[1]!), (char) => char.charCodeAt(0));
   // The last character of 32 octets in base64 has two spare bits; only zeros are the one right spelling.
   if (octets === undefined || btoa(String.fromCharCode(...octets)) !== match![1]) {
-    throw new UsageError(`"${text}" has "${pin}" after ?; pin=sha256/ and the base64 of 32 octets is allowed`);
+    throw new UsageError(
+      `${quoted(text)} has no pin after ?; pin=sha256/ and the base64 of 32 octets is allowed, several joined by &`,
+    );
   }
   return octets;
 }
@@ -106,7 +109,7 @@ function checkDialable(text: string, octets: Uint8Array): void {
   const isUnspecified = address.every((octet) => octet === 0);
   const isMulticast = address.length === 4 ? address[0]! >= 224 : address[0] === 0xff;
   if (isUnspecified || isMulticast) {
-    throw new UsageError(`"${text}" has the address ${formatIpAddress(address)}; the address of one host is allowed`);
+    throw new UsageError(`${quoted(text)} is not the address of one host; only such an address is allowed`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** `--upstream-allow`: which upstreams an operator (or an image) permits, however one is given. */
 
+import { bounded, quoted } from "../observe/quoted.ts";
 import { formatIpAddress, parseIpAddress, unmapIpv4 } from "../wire/ip-address.ts";
 import { type UpstreamAddress, UsageError } from "./config.ts";
 import { parseHostName } from "./host-and-port.ts";
@@ -10,7 +11,9 @@ export function parseAllowedUpstream(text: string): string {
   if (octets !== undefined) return formatIpAddress(unmapIpv4(octets));
   const name = parseHostName(text);
   if (name !== undefined) return name;
-  throw new UsageError(`"${text}" is neither an IP address nor a host name; either is allowed, without port or #NAME`);
+  throw new UsageError(
+    `${quoted(text)} is neither an IP address nor a host name; either is allowed, without port or #NAME`,
+  );
 }
 
 /**
@@ -24,5 +27,7 @@ export function checkAllowed(upstream: UpstreamAddress, allowed: readonly string
   if (upstream.adn !== undefined && allowed.includes(upstream.adn)) return;
   const { addresses } = upstream;
   if (addresses.length > 0 && addresses.every((address) => allowed.includes(address))) return;
-  throw new UsageError(`"${upstream.text}" is not in --upstream-allow; ${allowed.join(", ")} is allowed`);
+  throw new UsageError(
+    `${quoted(upstream.text)} is not in --upstream-allow; ${bounded(allowed.join(", "))} is allowed`,
+  );
 }

@@ -1,5 +1,6 @@
 /** How the plain values of options are read and shown: numbers, durations, sizes, one word of several. */
 
+import { quoted } from "../observe/quoted.ts";
 import { UsageError } from "./config.ts";
 import type { Tunable } from "./defaults.ts";
 
@@ -13,14 +14,14 @@ export function countOf(tunable: Tunable): (text: string) => number {
   return (text) => {
     const count = Number(text);
     if (/^[0-9]{1,15}$/.test(text) && isWithin(count, tunable)) return count;
-    throw new UsageError(`"${text}" is not allowed; a whole number from ${tunable.min} to ${tunable.max} is`);
+    throw new UsageError(`${quoted(text)} is not allowed; a whole number from ${tunable.min} to ${tunable.max} is`);
   };
 }
 
 /** The word "auto", or what else is allowed. */
 export function autoOr<Value>(parse: (text: string) => Value): (text: string) => Value | "auto" {
   return (text) => {
-    if (text === "auto") return text;
+    if (text.toLowerCase() === "auto") return "auto";
     try {
       return parse(text);
     } catch (error) {
@@ -35,7 +36,7 @@ export function durationOf(tunable: Tunable): (text: string) => number {
     const ms = parseDuration(text);
     if (isWithin(ms, tunable)) return ms;
     throw new UsageError(
-      `"${text}" is not allowed; ${formatDuration(tunable.min)} to ${formatDuration(tunable.max)} is, written as 1500ms, 4s or 1m`,
+      `${quoted(text)} is not allowed; ${formatDuration(tunable.min)} to ${formatDuration(tunable.max)} is, written as 1500ms, 4s or 1m`,
     );
   };
 }
@@ -46,7 +47,7 @@ export function secondsOf(tunable: Tunable): (text: string) => number {
     const seconds = text === "0" ? 0 : parseDuration(text) / 1000;
     if (Number.isInteger(seconds) && isWithin(seconds, tunable)) return seconds;
     throw new UsageError(
-      `"${text}" is not allowed; ${formatSeconds(tunable.min)} to ${formatSeconds(tunable.max)} is, written as 30s, 5m, 2h or 1d`,
+      `${quoted(text)} is not allowed; ${formatSeconds(tunable.min)} to ${formatSeconds(tunable.max)} is, written as 30s, 5m, 2h or 1d`,
     );
   };
 }
@@ -58,17 +59,17 @@ export function sizeOf(tunable: Tunable): (text: string) => number {
     const octets = match === null ? Number.NaN : Number(match[1]) * octetsPerUnit[(match[2] ?? "").toLowerCase()]!;
     if (octets === 0 || isWithin(octets, tunable)) return octets;
     throw new UsageError(
-      `"${text}" is not allowed; 0, or ${formatSize(tunable.min)} to ${formatSize(tunable.max)} is, written as 33554432, 32768KiB, 32MiB or 1GiB`,
+      `${quoted(text)} is not allowed; 0, or ${formatSize(tunable.min)} to ${formatSize(tunable.max)} is, written as 33554432, 32768KiB, 32MiB or 1GiB`,
     );
   };
 }
 
-/** One of a few words. */
+/** One of a few words, in any case. */
 export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
   return (text) => {
-    const word = words.find((candidate) => candidate === text);
+    const word = words.find((candidate) => candidate === text.toLowerCase());
     if (word !== undefined) return word;
-    throw new UsageError(`"${text}" is not allowed; ${words.slice(0, -1).join(", ")} or ${words.at(-1)} is`);
+    throw new UsageError(`${quoted(text)} is not allowed; ${words.slice(0, -1).join(", ")} or ${words.at(-1)} is`);
   };
 }
 
@@ -101,7 +102,7 @@ export function listItems(text: string): string[] {
 
 /** In milliseconds; not a number if the text is no duration. */
 function parseDuration(text: string): number {
-  const match = /^([0-9]{1,12})(ms|s|m|h|d)$/.exec(text);
+  const match = /^([0-9]{1,12})(ms|s|m|h|d)$/.exec(text.toLowerCase());
   return match === null ? Number.NaN : Number(match[1]) * msPerUnit[match[2]!]!;
 }
 

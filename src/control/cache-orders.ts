@@ -3,6 +3,7 @@
 import type { CacheTime } from "../cache/cache-time.ts";
 import { nextTurn, walkSlice } from "../cache/slices.ts";
 import type { CacheStore } from "../cache/store.ts";
+import { quoted } from "../observe/quoted.ts";
 import { parseName } from "../presentation/name.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { Answer } from "./answer.ts";
@@ -51,7 +52,7 @@ const takers: Readonly<Record<(typeof orders)[keyof typeof orders], Order>> = {
 export function cacheOrders(cache: CacheParts | undefined, clock: Clock): OrderTaker {
   return async ([word = "", name], answer) => {
     if (!Object.hasOwn(takers, word)) {
-      throw new Error(`"${word}" is no order; ${Object.values(orders).join(", ")} are allowed`);
+      throw new Error(`${quoted(word)} is not an order; ${Object.values(orders).join(", ")} are allowed`);
     }
     if (cache === undefined) throw new Error("this fdns runs without a cache (--cache-size 0)");
     await takers[word as keyof typeof takers](cache, clock, name, answer);

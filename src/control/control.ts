@@ -5,6 +5,7 @@
 
 import type { ControlAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import type { ByteStream, Clock, StreamHandler } from "../runtime/runtime.ts";
 import { BindError } from "../runtime/runtime.ts";
 import { listenUnix, type UnixListener } from "../runtime/unix-listen.ts";
@@ -32,7 +33,7 @@ export async function openControl(address: ControlAddress, parts: ControlParts):
       onConnection: (stream) => new ControlClient(stream, parts),
     });
   } catch (error) {
-    const what = `no control socket: ${(error as Error).message}`;
+    const what = `no control socket: ${error instanceof BindError ? error.message : systemErrorText(error)}`;
     // Nobody who only runs fdns as their own user, or twice, asked for the default.
     if (address.isNamed || !(error instanceof BindError)) parts.log.warn(what);
     else parts.log.info(what);

@@ -5,6 +5,7 @@
 
 import type { ListenAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import {
   BindError,
   type Clock,
@@ -15,6 +16,7 @@ import {
   type UdpCounters,
   type UdpEngine,
 } from "../runtime/runtime.ts";
+import { formatSocketAddress } from "../runtime/sockaddr.ts";
 import type { BatchHandler } from "./query-handler.ts";
 import type { TcpClients } from "./tcp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
@@ -28,7 +30,7 @@ export interface ListenParts {
   /** How often the host's addresses are read where sockets follow them. */
   readonly followMs: number;
   readonly onBatch: BatchHandler;
-  readonly clients: TcpClients;
+  readonly clients: Pick<TcpClients, "accept">;
   /** What is received and sent over UDP is added here. */
   readonly udpCounters?: UdpCounters;
   /** Other workers will join() the sockets of this one. */
@@ -86,9 +88,10 @@ export class Listeners {
     this.#parts = parts;
     const faults = new Set<string>();
     const onFault: OnFault = (fault) => {
-      if (faults.has(fault.message)) return;
-      faults.add(fault.message);
-      parts.log.warn(`listening goes on after a fault: ${fault.message}`);
+      const why = systemErrorText(fault);
+      if (faults.has(why)) return;
+      faults.add(why);
+      parts.log.warn(`listening goes on after a fault: ${why}`);
     };
     this.#onFault = onFault;
     const counters = parts.udpCounters ?? { received: 0, sent: 0, oversize: 0, sendFailures: 0 };
@@ -172,7 +175,7 @@ export class Listeners {
     } catch (error) {
       const missing = error instanceof BindError && ["no-such-family", "no-such-address"].includes(error.reason);
       if (!(optional && missing)) throw error;
-      this.#parts.log.info(`not listening on ${describe({ host, port })}: this host has no such address`);
+      this.#parts.log.info(`not listening on ${formatSocketAddress({ host, port })}: this host has no such address`);
       return undefined;
     }
   }
@@ -211,13 +214,17 @@ export class Listeners {
       } catch (error) {
         // UDP shares with a stub on one address by itself; if it says in use, the port is another forwarder's.
         if (!(error instanceof BindError) || error.reason !== "in-use" || transport.name === "UDP") throw error;
-        this.#parts.log.info(
-          `${describe({ host, port })}, ${transport.name}: another socket is on it or on one of its addresses; ` +
-            "listening on each address that is free, as they come and go",
-        );
       }
     }
-    return AddressFollower.start(transport, host, port, this.#parts, this.#onFault);
+    const follower = await AddressFollower.start(transport, host, port, this.#parts, this.#onFault);
+    if (asOne) {
+      // Said only now: where no address is free either, the port is another program's, and the error says that.
+      this.#parts.log.info(
+        `${formatSocketAddress({ host, port })}, ${transport.name}: listening on each address by itself, as they come and go, ` +
+          "since another program has one of them",
+      );
+    }
+    return follower;
   }
 }
 
@@ -309,15 +316,19 @@ class AddressFollower implements Bound {
       else this.#sockets.set(host, socket);
       this.#port = socket.port;
       if (this.#held.delete(host))
-        this.#parts.log.info(`now listening on ${describe({ host, port: this.#port })}, ${this.#transport.name}`);
+        this.#parts.log.info(
+          `now listening on ${formatSocketAddress({ host, port: this.#port })}, ${this.#transport.name}`,
+        );
       return undefined;
     } catch (error) {
       if (!(error instanceof BindError)) throw error;
       if (error.reason === "not-permitted") return error;
       if (!this.#held.has(host)) {
         this.#held.add(host);
-        const why = error.reason === "in-use" ? "another program holds it" : error.message;
-        this.#parts.log.info(`skipping ${describe({ host, port: this.#port })}, ${this.#transport.name}: ${why}`);
+        const why = error.reason === "in-use" ? "another program holds it" : error.why;
+        this.#parts.log.info(
+          `skipping ${formatSocketAddress({ host, port: this.#port })}, ${this.#transport.name}: ${why}`,
+        );
       }
       return error;
     }
@@ -326,9 +337,4 @@ class AddressFollower implements Bound {
 
 function hostOf({ host, interfaceName }: LocalAddress): string {
   return /^fe[89ab]/i.test(host) && !host.includes("%") ? `${host}%${interfaceName}` : host;
-}
-
-/** "192.0.2.1:53", "[::1]:53". */
-export function describe({ host, port }: BoundAddress): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -86,11 +86,11 @@ const marks: Readonly<Record<LogLevel, readonly [mark: string, colour: number]>>
  * For people at a terminal, through consola. Its core with a reporter of ours: the whole of it draws in prompts and
  * the standard streams, which cost 7 ms at every start of the executable, used or not.
  */
-function prettyLines({ hasColour }: LogOptions): Formatting {
+function prettyLines({ hasColour, wallMs }: LogOptions): Formatting {
   let line = "";
   const report = (level: LogLevel, text: string) => {
     const [mark, colour] = marks[level];
-    line = `${hasColour ? `\u001b[${colour}m${mark}\u001b[39m` : mark} ${text}\n`;
+    line = `${timeOfDay(wallMs())} ${hasColour ? `\u001b[${colour}m${mark}\u001b[39m` : mark} ${text}\n`;
   };
   const console = createConsola({
     // Levels are sorted out above; consola gets all of its own, and folds no repeated lines.
@@ -105,6 +105,12 @@ function prettyLines({ hasColour }: LogOptions): Formatting {
     },
     written: (text) => quoted(escapeControls(text)),
   });
+}
+
+/** HH:MM:SS of the host's own time zone: who reads along compares it with the clock on the wall. */
+function timeOfDay(wallMs: number): string {
+  const at = new Date(wallMs);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 function prettyFields(fields: LogFields): string {

@@ -1,6 +1,7 @@
 /** One small question over UDP to a server on this host: who asks knows where it should be, not which family it has. */
 
 import { createSocket, type Socket } from "node:dgram";
+import { systemErrorText } from "../observe/system-error.ts";
 import type { SocketAddress } from "./runtime.ts";
 
 /**
@@ -52,14 +53,8 @@ export function askUdp(
   });
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there (connection refused)",
-  EADDRNOTAVAIL: "this host has no such address",
-  EAFNOSUPPORT: "this host lacks the address family",
-  ENETUNREACH: "network unreachable",
-};
+const WORDS = { ECONNREFUSED: "nothing listens there (connection refused)" };
 
-function plain(error: Error): Error {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  return new Error(REASONS[code] ?? error.message, { cause: error });
+function plain(cause: Error): Error {
+  return new Error(systemErrorText(cause, WORDS), { cause });
 }

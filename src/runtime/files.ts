@@ -1,7 +1,8 @@
 /** Files that fdns keeps for itself, read and replaced without holding up the event loop. */
 
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { lstat, open } from "node:fs/promises";
+import { access, lstat, open, stat } from "node:fs/promises";
+import { systemErrorText } from "../observe/system-error.ts";
 import { type FileLock, lockFile } from "./file-lock.ts";
 import { abandon, inspect, openBeside, orUndefined, removeLeftovers, takePlace } from "./own-file.ts";
 import type { FileKind, FileReplacement, Files, ReadableFile } from "./runtime.ts";
@@ -14,6 +15,10 @@ const CLAIM_TRIES = 5;
 
 /** Of each file that this process writes. */
 const locks = new Map<string, FileLock>();
+const FOLDER_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such folder",
+  EACCES: "fdns may not write there",
+};
 
 export const files: Files = {
   async inspect(path, kind) {
@@ -60,6 +65,16 @@ export const files: Files = {
       },
       abandon: () => abandon(beside),
     };
+  },
+
+  async whyNotWritable(folder) {
+    try {
+      if (!(await stat(folder)).isDirectory()) return "its folder is a file";
+      await access(folder, constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (error) {
+      return systemErrorText(error, FOLDER_WORDS);
+    }
   },
 };
 

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { keepAccepting } from "./accepting.ts";
+import { listenFailure } from "./bind-failure.ts";
 import type { SocketAddress } from "./runtime.ts";
 
 export interface HttpAnswer {
@@ -22,8 +23,6 @@ export type HttpActions = Readonly<Record<string, (body: string) => unknown>>;
 
 export interface HttpListenOptions {
   readonly address: SocketAddress;
-  /** What the address is for: how an error names it. */
-  readonly name: string;
   readonly pages: HttpPages;
   readonly actions?: HttpActions;
 }
@@ -43,7 +42,7 @@ const MAX_CONNECTIONS = 16;
 const MAX_REQUEST_MS = 5000;
 const CHECK_MS = 1000;
 
-/** Listens; rejects with an Error naming the address if it cannot be bound. */
+/** Listens; rejects with a BindError if the address cannot be bound. */
 export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
   const open = new Set<Socket>();
   let accepted = 0;
@@ -91,10 +90,7 @@ function bind(
   listening.on("connection", onConnection);
   listening.maxConnections = MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
-    listening.once("error", (cause) => {
-      const at = `${address.host} port ${address.port}`;
-      reject(new Error(`${options.name} ${at}: ${cause.message}; give a local address with a free port`, { cause }));
-    });
+    listening.once("error", (cause) => reject(listenFailure(address, "HTTP", cause)));
     listening.listen(address.port, address.host, () => {
       listening.on("error", () => {}); // a fault of one accept(2) ends nothing else
       resolve(listening);

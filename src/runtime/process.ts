@@ -3,12 +3,12 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { isatty } from "node:tty";
+import { errorCode, systemErrorText } from "../observe/system-error.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
 
-/** How long a write to a full pipe is tried again. Output for people, never on a query's way. */
-const FULL_PIPE_TRIES = 200;
+/** Between two tries to write to a pipe that is full and does not block. */
 const FULL_PIPE_PAUSE_MS = 5;
 
 /** The arguments after the program's own name. */
@@ -26,9 +26,18 @@ export function terminals(): { readonly stdout: boolean; readonly stderr: boolea
   return { stdout: isatty(STDOUT), stderr: isatty(STDERR) };
 }
 
-/** Writes to standard output, waiting for a slow reader; a reader that is gone is no error. Never throws. */
+/**
+ * Writes to standard output, waiting for a slow reader: output of commands, never on a query's way. A reader that is gone
+ * has seen what it wanted.
+ * @throws Error in words for an output that does not take it, as a full disk
+ */
 export function writeOut(text: string): void {
-  writeAll(STDOUT, text, FULL_PIPE_TRIES);
+  try {
+    writeAll(STDOUT, text, Number.POSITIVE_INFINITY);
+  } catch (cause) {
+    if (errorCode(cause) === "EPIPE") return;
+    throw new Error(`standard output cannot be written: ${systemErrorText(cause)}`, { cause });
+  }
 }
 
 /**
@@ -37,7 +46,11 @@ export function writeOut(text: string): void {
  * about 10 ms.)
  */
 export function writeError(text: string): void {
-  writeAll(STDERR, text, 1);
+  try {
+    writeAll(STDERR, text, 1);
+  } catch {
+    // There is no other place to say so.
+  }
 }
 
 function writeAll(descriptor: number, text: string, tries: number): void {
@@ -48,7 +61,7 @@ function writeAll(descriptor: number, text: string, tries: number): void {
       rest = rest.subarray(writeSync(descriptor, rest));
     } catch (error) {
       triesLeft -= 1;
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN" || triesLeft <= 0) return;
+      if (errorCode(error) !== "EAGAIN" || triesLeft <= 0) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
     }
   }

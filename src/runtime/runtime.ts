@@ -92,10 +92,13 @@ export type BindFailure = "in-use" | "not-permitted" | "no-such-address" | "no-s
 
 export class BindError extends Error {
   readonly reason: BindFailure;
-  constructor(reason: BindFailure, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** What went wrong, without what it happened to; the message says both. */
+  readonly why: string;
+  constructor(reason: BindFailure, why: string, options: ErrorOptions & { readonly at?: string } = {}) {
+    super(options.at === undefined ? why : `${options.at}: ${why}`, options);
     this.name = "BindError";
     this.reason = reason;
+    this.why = why;
   }
 }
 
@@ -288,6 +291,8 @@ export interface Files {
    * process writes it; the first call makes this process the one, until its end. Rejects like inspect().
    */
   replace(path: string, kind: FileKind): Promise<FileReplacement | undefined>;
+  /** Why this process cannot make a file in the folder, in words; undefined if it can. Does not reject. */
+  whyNotWritable(folder: string): Promise<string | undefined>;
 }
 
 /** Where lines of the log leave the process. It never holds up the thread that writes. */

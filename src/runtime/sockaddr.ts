@@ -97,3 +97,8 @@ export function parseHost(text: string): Uint8Array | undefined {
 export function isWildcard(host: string): boolean {
   return parseHost(host)?.every((octet) => octet === 0) ?? false;
 }
+
+/** "192.0.2.1:53", "[::1]:53". */
+export function formatSocketAddress({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -5,18 +5,16 @@
 
 import * as net from "node:net";
 import { keepAccepting } from "./accepting.ts";
-import {
-  type AcceptedStream,
-  BindError,
-  type BindFailure,
-  type ByteStream,
-  type SocketAddress,
-  type StreamHandler,
-  type TcpListener,
-  type TcpListenOptions,
+import { listenFailure } from "./bind-failure.ts";
+import type {
+  AcceptedStream,
+  ByteStream,
+  SocketAddress,
+  StreamHandler,
+  TcpListener,
+  TcpListenOptions,
 } from "./runtime.ts";
 import { sendQueue } from "./send-queue.ts";
-import { isWildcard } from "./sockaddr.ts";
 
 /** Connections the kernel holds until they are accepted; net.core.somaxconn lowers it where it is less. */
 const BACKLOG = 1024;
@@ -148,28 +146,11 @@ async function listen(options: TcpListenOptions, reusePort: boolean): Promise<Tc
 
 function bind(listener: net.Server, { host, port }: SocketAddress, reusePort: boolean): Promise<SocketAddress> {
   return new Promise((resolve, reject) => {
-    listener.once("error", (error) => reject(bindError(error, { host, port })));
+    listener.once("error", (error) => reject(listenFailure({ host, port }, "TCP", error)));
     const options = { host, port, backlog: BACKLOG, ipv6Only: host.includes(":"), ...(reusePort && { reusePort }) };
     listener.listen(options, () => {
       listener.removeAllListeners("error");
       resolve({ host, port: (listener.address() as net.AddressInfo).port });
     });
   });
-}
-
-const BIND_FAILURES: Readonly<Record<string, BindFailure>> = {
-  EADDRINUSE: "in-use",
-  EACCES: "not-permitted",
-  EPERM: "not-permitted",
-  EADDRNOTAVAIL: "no-such-address",
-  EAFNOSUPPORT: "no-such-family",
-  EINVAL: "no-such-address",
-};
-
-/** An error of listen(2) or bind(2) as the runtimes report it, in the form callers decide on. */
-export function bindError(error: Error, address: SocketAddress): BindError {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  const family = isWildcard(address.host) ? "no-such-family" : "no-such-address";
-  const reason = BIND_FAILURES[code] ?? "other";
-  return new BindError(reason === "no-such-address" ? family : reason, error.message, { cause: error });
 }

@@ -6,6 +6,7 @@
 
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { listenFailure } from "./bind-failure.ts";
 import type { ByteStream, SocketAddress, StreamHandler } from "./runtime.ts";
 
 export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
@@ -173,7 +174,7 @@ function admit(raw: Socket, options: TlsListenOptions): void {
   }
 }
 
-/** @throws Error (as a rejection) naming the address that could not be bound. */
+/** @throws BindError (as a rejection) */
 export function listenTls(options: TlsListenOptions): Promise<TlsListener> {
   const { host, port } = options.address;
   const open = new Set<Socket>();
@@ -183,11 +184,7 @@ export function listenTls(options: TlsListenOptions): Promise<TlsListener> {
     admit(raw, options);
   });
   return new Promise((resolve, reject) => {
-    listening.once("error", (cause) => {
-      reject(
-        new Error(`listen ${host} port ${port}: ${cause.message}; give a local address with a free port`, { cause }),
-      );
-    });
+    listening.once("error", (cause) => reject(listenFailure({ host, port }, "DNS over TLS", cause)));
     listening.listen({ host, port, backlog: 1024 }, () => {
       const bound = listening.address() as AddressInfo;
       resolve({

@@ -18,6 +18,8 @@
  *             EMPTY_TURNS turns without a datagram
  */
 
+import { systemErrorText } from "../observe/system-error.ts";
+import { errnoError } from "./bind-failure.ts";
 import { systemClock } from "./clock.ts";
 import { DOZE_MS, type Doze, type Dozer } from "./doze.ts";
 import { EAGAIN, EINTR, type Libc } from "./libc.ts";
@@ -319,7 +321,7 @@ class BatchedSocket implements UdpSocket {
 
   #reportReceive(errno: number): void {
     if (errno === EAGAIN || errno === EINTR) return;
-    this.#options.onFault(new Error(`recvmmsg failed with errno ${errno}`));
+    this.#options.onFault(new Error(`receiving over UDP: ${systemErrorText(errnoError("recvmmsg", errno))}`));
   }
 
   /**

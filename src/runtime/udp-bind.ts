@@ -1,8 +1,10 @@
 /** A bound UDP descriptor for the batched engine, with every option it needs, or a BindError that says why not. */
+import { systemErrorText } from "../observe/system-error.ts";
+import { errnoError, listenFailure, listening } from "./bind-failure.ts";
 import { readHostText } from "./host-text.ts";
 import { hostInterfaces } from "./interfaces.ts";
 import * as c from "./libc.ts";
-import { BindError, type BindFailure, type Sharing, type SocketAddress } from "./runtime.ts";
+import { BindError, type Sharing, type SocketAddress } from "./runtime.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -28,10 +30,10 @@ export interface BoundDescriptor {
 /** `sharing`: with sockets of this process on the same address. @throws BindError */
 export function bindUdp(libc: c.Libc, address: SocketAddress, sharing?: Sharing): BoundDescriptor {
   const octets = parseHost(address.host);
-  if (octets === undefined) throw new BindError("other", `UDP listen address "${address.host}": not an IP address`);
+  if (octets === undefined) throw new BindError("other", "it is not an IP address", { at: listening(address, "UDP") });
   const family = octets.length === 16 ? AF_INET6 : AF_INET;
   const sockaddr = new Uint8Array(new ArrayBuffer(SOCKADDR_OCTETS));
-  writeSockaddr(sockaddr, 0, octets, address.port, scopeOf(address.host));
+  writeSockaddr(sockaddr, 0, octets, address.port, scopeOf(address));
 
   const descriptor = libc.socket(family, c.SOCK_DGRAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
   if (descriptor < 0) throw failure(address, libc.errno());
@@ -114,14 +116,14 @@ function wildcardHolders(libc: c.Libc, address: SocketAddress): number {
 }
 
 /** The index of the interface in "fe80::1%eth0" (or "fe80::1%2"), else 0. */
-function scopeOf(host: string): number {
-  const scope = host.split("%")[1];
+function scopeOf(address: SocketAddress): number {
+  const scope = address.host.split("%")[1];
   if (scope === undefined) return 0;
   if (/^[0-9]+$/.test(scope)) return Number(scope);
   for (const found of hostInterfaces().interfaces[scope] ?? []) {
     if (found.family === "IPv6" && found.scopeid !== 0) return found.scopeid;
   }
-  throw new BindError("no-such-address", `UDP listen address "${host}": no interface "${scope}" with IPv6`);
+  throw new BindError("no-such-address", `there is no interface ${scope} with IPv6`, { at: listening(address, "UDP") });
 }
 
 function boundPort(libc: c.Libc, descriptor: number, sockaddr: Uint8Array): number {
@@ -153,19 +155,11 @@ function intOctets(value: number): Uint8Array<ArrayBuffer> {
   return octets;
 }
 
-const failures: ReadonlyMap<number, readonly [BindFailure, string]> = new Map([
-  [c.EADDRINUSE, ["in-use", "the address is in use"]],
-  [c.EACCES, ["not-permitted", "not permitted (ports below 1024 need a right)"]],
-  [c.EPERM, ["not-permitted", "not permitted"]],
-  [c.EADDRNOTAVAIL, ["no-such-address", "this host has no such address"]],
-  [c.EAFNOSUPPORT, ["no-such-family", "this host has no such address family"]],
-]);
-
 function failure(address: SocketAddress, errno: number): BindError {
-  const [reason, words] = failures.get(errno) ?? (["other", `errno ${errno}`] as const);
-  return new BindError(reason, `UDP listen address "${address.host}" port ${address.port}: ${words}`);
+  return listenFailure(address, "UDP", errnoError("bind", errno));
 }
 
 function callFailure(call: string, errno: number): BindError {
-  return new BindError("other", `UDP socket: ${call} failed with errno ${errno}`);
+  const why = systemErrorText(errnoError(call, errno));
+  return new BindError("other", why, { at: `UDP socket, ${call}` });
 }

@@ -3,10 +3,9 @@
  * of one, an allocation for each response, and no way to choose the address a response leaves from.
  */
 import * as dgram from "node:dgram";
+import { listenFailure } from "./bind-failure.ts";
 import { hostInterfaces } from "./interfaces.ts";
 import {
-  BindError,
-  type BindFailure,
   DATAGRAM_OCTETS,
   PEER_OCTETS,
   type SocketAddress,
@@ -47,7 +46,7 @@ async function openSocket(options: UdpOpenOptions): Promise<UdpSocket> {
   await new Promise<void>((resolve, reject) => {
     socket.once("error", (fault: NodeJS.ErrnoException) => {
       socket.close();
-      reject(bindError(options.address, fault));
+      reject(listenFailure(options.address, "UDP", fault));
     });
     socket.bind({ address: host, port, exclusive: true }, resolve);
   });
@@ -188,18 +187,4 @@ function scopeIdOf(text: string, ownHost: string): number {
     if (found.family === "IPv6" && found.scopeid !== 0) return found.scopeid;
   }
   return 0;
-}
-
-const reasons: Readonly<Record<string, readonly [BindFailure, string]>> = {
-  EADDRINUSE: ["in-use", "the address is in use"],
-  EACCES: ["not-permitted", "not permitted (ports below 1024 need a right)"],
-  EPERM: ["not-permitted", "not permitted"],
-  EADDRNOTAVAIL: ["no-such-address", "this host has no such address"],
-  EAFNOSUPPORT: ["no-such-family", "this host has no such address family"],
-};
-
-function bindError(address: SocketAddress, fault: NodeJS.ErrnoException): BindError {
-  const [reason, words] = reasons[fault.code ?? ""] ?? (["other", fault.message] as const);
-  const message = `UDP listen address "${address.host}" port ${address.port}: ${words}`;
-  return new BindError(reason, message, { cause: fault });
 }

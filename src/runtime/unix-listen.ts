@@ -5,6 +5,7 @@ import { lstat, mkdir, rmdir, unlink } from "node:fs/promises";
 import * as net from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
+import { errorCode, systemErrorText } from "../observe/system-error.ts";
 import { BindError, type BindFailure, type ByteStream, type StreamHandler } from "./runtime.ts";
 import { NodeStream } from "./streams.ts";
 
@@ -136,15 +137,23 @@ async function isLeftBehind(path: string): Promise<boolean> {
   });
 }
 
-const failures: Readonly<Record<string, readonly [reason: BindFailure, text: string]>> = {
-  EADDRINUSE: ["in-use", "the path is taken"],
-  EACCES: ["not-permitted", "fdns may not write there"],
-  EPERM: ["not-permitted", "fdns may not write there"],
-  EROFS: ["not-permitted", "the file system is read-only"],
-  ENOENT: ["no-such-address", "there is no such folder"],
+const REASONS: Readonly<Record<string, BindFailure>> = {
+  EADDRINUSE: "in-use",
+  EACCES: "not-permitted",
+  EPERM: "not-permitted",
+  ENOTCAPABLE: "not-permitted",
+  EROFS: "not-permitted",
+  ENOENT: "no-such-address",
 };
 
-function bindError(path: string, error: Error): BindError {
-  const [reason, text] = failures[(error as NodeJS.ErrnoException).code ?? ""] ?? ["other", error.message];
-  return new BindError(reason, `${path}: ${text}`, { cause: error });
+const WORDS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the path is taken",
+  EACCES: "fdns may not write there",
+  EPERM: "fdns may not write there",
+  ENOENT: "there is no such folder",
+};
+
+function bindError(path: string, cause: Error): BindError {
+  const reason = REASONS[errorCode(cause) ?? ""] ?? "other";
+  return new BindError(reason, systemErrorText(cause, WORDS), { at: path, cause });
 }

@@ -112,7 +112,8 @@ function range(text: string): Behaviour["delayMs"] | undefined {
 }
 
 function oneOf<const Choices extends readonly string[]>(choices: Choices, text: string): Choices[number] | undefined {
-  return choices.includes(text) ? text : undefined;
+  const word = text.toLowerCase();
+  return choices.includes(word) ? word : undefined;
 }
 
 /** A key that is a whole number. */
@@ -191,7 +192,10 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
     description: `What is wrong with each answer: ${Object.keys(FAULTS).join(", ")}`,
     allowed: Object.keys(FAULTS).join(", "),
     parse(text) {
-      const faults = text.split(/[\s,]+/).filter((word) => word !== "");
+      const faults = text
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter((word) => word !== "");
       return faults.length > 0 && faults.every((word) => Object.hasOwn(FAULTS, word))
         ? { faults: faults as Fault[] }
         : undefined;
@@ -203,7 +207,10 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
     valueName: "RCODE",
     description: "Answer with this RCODE and no records",
     allowed: Object.keys(RCODES).join(", "),
-    parse: (text) => (Object.hasOwn(RCODES, text) ? { rcode: RCODES[text as keyof typeof RCODES] } : undefined),
+    parse(text) {
+      const name = text.toLowerCase();
+      return Object.hasOwn(RCODES, name) ? { rcode: RCODES[name as keyof typeof RCODES] } : undefined;
+    },
   },
   {
     key: "rcode-for",
@@ -230,7 +237,10 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
     valueName: "true|false",
     description: "Set AD in every answer",
     allowed: "true, false",
-    parse: (text) => (oneOf(["true", "false", ""], text) === undefined ? undefined : { ad: text !== "false" }),
+    parse(text) {
+      const word = oneOf(["true", "false", ""], text);
+      return word === undefined ? undefined : { ad: word !== "false" };
+    },
   },
   numberKey("ttl", "ttlSeconds", "query", ANSWERS, "Give every record this TTL, in seconds"),
   {

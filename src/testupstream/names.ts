@@ -3,6 +3,8 @@
  * any octet, dots included, so names are never compared as text.
  */
 
+import { quoted } from "../observe/quoted.ts";
+
 const MAX_LABEL_OCTETS = 63;
 const MAX_NAME_OCTETS = 255;
 
@@ -56,7 +58,7 @@ export function nameFromText(text: string, origin: Uint8Array | undefined): Uint
     if (octets.length > MAX_NAME_OCTETS) throw new Error("longer than 255 octets");
     return Uint8Array.from(octets);
   } catch (cause) {
-    throw new Error(`name "${text}": ${(cause as Error).message}`, { cause });
+    throw new Error(`name ${quoted(text)}: ${(cause as Error).message}`, { cause });
   }
 }
 

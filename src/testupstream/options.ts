@@ -1,6 +1,7 @@
 /** From flags and a scenario file to what the scripted upstream does. Flags win over the file. */
 
 import { UsageError } from "../config/config.ts";
+import { bounded, quoted } from "../observe/quoted.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import type { TlsVersion } from "../runtime/tls-listen.ts";
 import { BEHAVIOUR_KEYS, type Behaviour, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
@@ -45,15 +46,16 @@ function choice<Key extends string>(
 ): Key | undefined {
   const setting = single(settings, name);
   if (!setting) return undefined;
-  if (Object.hasOwn(choices, setting.text)) return setting.text as Key;
-  throw new UsageError(`${setting.where} "${setting.text}": allowed: ${Object.keys(choices).join(", ")}`);
+  const chosen = setting.text.toLowerCase();
+  if (Object.hasOwn(choices, chosen)) return chosen as Key;
+  throw new UsageError(`${setting.where} ${quoted(setting.text)}: allowed: ${Object.keys(choices).join(", ")}`);
 }
 
 function wholeNumber(settings: Settings, name: string, max: number): number | undefined {
   const setting = single(settings, name);
   if (!setting) return undefined;
   if (/^[0-9]{1,10}$/.test(setting.text) && Number(setting.text) <= max) return Number(setting.text);
-  throw new UsageError(`${setting.where} "${setting.text}": allowed: a whole number from 0 to ${max}`);
+  throw new UsageError(`${setting.where} ${quoted(setting.text)}: allowed: a whole number from 0 to ${max}`);
 }
 
 function isAddress(text: string): boolean {
@@ -68,7 +70,7 @@ function socketAddress(text: string, where: string): SocketAddress {
   const [, v6, v4, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(text) ?? [];
   const host = v6 ?? v4 ?? "";
   if (!isAddress(host) || Number(port) > 0xffff) {
-    throw new UsageError(`${where} "${text}": allowed: ADDRESS:PORT or [IPV6]:PORT, port 0 to 65535`);
+    throw new UsageError(`${where} ${quoted(text)}: allowed: ADDRESS:PORT or [IPV6]:PORT, port 0 to 65535`);
   }
   return { host, port: Number(port) };
 }
@@ -78,7 +80,7 @@ function controlAddress(settings: Settings): SocketAddress | undefined {
   if (!setting) return undefined;
   const address = socketAddress(setting.text, setting.where);
   if (address.host !== "::1" && !address.host.startsWith("127.")) {
-    throw new UsageError(`${setting.where} "${setting.text}": allowed: a loopback address, 127.0.0.0/8 or [::1]`);
+    throw new UsageError(`${setting.where} ${quoted(setting.text)}: allowed: a loopback address, 127.0.0.0/8 or [::1]`);
   }
   return address;
 }
@@ -92,7 +94,7 @@ function certificateNames(settings: Settings): readonly string[] {
     try {
       if (!isAddress(name) && (!plain || nameFromText(name, undefined).length === 0)) throw new Error("no DNS name");
     } catch {
-      throw new UsageError(`${setting.where} "${name}": allowed: a DNS name, an IPv4 or an IPv6 address`);
+      throw new UsageError(`${setting.where} ${quoted(name)}: allowed: a DNS name, an IPv4 or an IPv6 address`);
     }
   }
   if (names.length === 0) throw new UsageError(`${setting.where} "": allowed: a DNS name, an IPv4 or an IPv6 address`);
@@ -107,7 +109,7 @@ function tlsVersions(settings: Settings): { min: TlsVersion; max: TlsVersion } |
   const versions = listed(setting).sort();
   const wrong = versions.find((version) => !VERSIONS.includes(version));
   if (wrong !== undefined || versions.length === 0) {
-    throw new UsageError(`${setting.where} "${wrong ?? ""}": allowed: ${VERSIONS.join(", ")}`);
+    throw new UsageError(`${setting.where} ${quoted(wrong ?? "")}: allowed: ${VERSIONS.join(", ")}`);
   }
   const min = versions[0]!;
   const max = versions[versions.length - 1]!;
@@ -129,7 +131,7 @@ export function readBehaviours(text: string, source: string): Scenario {
   const { values, rules } = parseScenario(text, source, []);
   const settings: Settings = (name) => {
     const value = values.get(name);
-    return value === undefined ? undefined : { texts: [value], where: `scenario ${source}, ${name}` };
+    return value === undefined ? undefined : { texts: [value], where: `scenario ${bounded(source)}, ${name}` };
   };
   return { base: baseBehaviour(settings), rules };
 }
@@ -152,7 +154,9 @@ export function readTestUpstreamOptions(
     const texts = values.get(name);
     if (texts && texts.length > 0) return { texts, where: `--${name}` };
     const text = file?.values.get(name);
-    return text === undefined ? undefined : { texts: [text], where: `scenario ${scenarioPath}, ${name}` };
+    return text === undefined
+      ? undefined
+      : { texts: [text], where: `scenario ${bounded(scenarioPath ?? "")}, ${name}` };
   };
   const rules: readonly Rule[] = file?.rules ?? [];
   const listen = settings("listen") ?? { texts: ["127.0.0.1:8853"], where: "--listen" };

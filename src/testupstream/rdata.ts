@@ -1,5 +1,6 @@
 /** RDATA from the text of a zone file: the types a test needs, and any other in the generic form of RFC 3597. */
 
+import { quoted } from "../observe/quoted.ts";
 import { nameFromText, unescaped } from "./names.ts";
 
 export const TYPES = {
@@ -35,14 +36,14 @@ export function typeNumber(text: string): number | undefined {
 export function ipv4Octets(text: string): Uint8Array {
   const parts = text.split(".");
   if (parts.length !== 4 || !parts.every((part) => /^[0-9]{1,3}$/.test(part) && Number(part) < 256)) {
-    throw new Error(`"${text}" is no IPv4 address`);
+    throw new Error(`${quoted(text)} is not an IPv4 address`);
   }
   return Uint8Array.from(parts, Number);
 }
 
 /** @throws Error unless the text is an IPv6 address (RFC 4291, 2.2). */
 export function ipv6Octets(text: string): Uint8Array {
-  const wrong = new Error(`"${text}" is no IPv6 address`);
+  const wrong = new Error(`${quoted(text)} is not an IPv6 address`);
   const dotted = /^(.*:)([0-9.]+\.[0-9.]+)$/.exec(text);
   let written = text;
   if (dotted) {
@@ -88,7 +89,7 @@ class Words {
     const text = this.text(what);
     const max = 2 ** (8 * octets) - 1;
     if (!/^[0-9]{1,10}$/.test(text) || Number(text) > max)
-      throw new Error(`${what} "${text}": a number from 0 to ${max}`);
+      throw new Error(`${what} ${quoted(text)}: a number from 0 to ${max}`);
     const value = Number(text);
     return [24, 16, 8, 0].slice(4 - octets).map((shift) => (value >>> shift) & 0xff);
   }
@@ -99,7 +100,7 @@ class Words {
   }
 
   end(): void {
-    if (this.more) throw new Error(`"${this.#tokens[this.#next]!.text}" is more than the record takes`);
+    if (this.more) throw new Error(`${quoted(this.#tokens[this.#next]!.text)} is more than the record takes`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Which behaviour holds for a connection or a query: a base, and rules laid over it in order. */
 
 import { UsageError } from "../config/config.ts";
+import { bounded, quoted } from "../observe/quoted.ts";
 import { BEHAVIOUR_KEYS, type Behaviour, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
 import { keysUpward, nameFromText, nameKey } from "./names.ts";
 import { TYPES, typeNumber } from "./rdata.ts";
@@ -33,17 +34,17 @@ const TURNS_ALLOWED = 'the Nth as "N", "N-M", "N-" or "every N", counted from 1'
 export function parseBehaviour(key: string, text: string, where: string): Partial<Behaviour> {
   const found = BEHAVIOUR_KEYS.find((candidate) => candidate.key === key);
   const behaviour = found?.parse(text);
-  if (!behaviour) throw new UsageError(`${where} "${text}": allowed: ${found?.allowed ?? "nothing"}`);
+  if (!behaviour) throw new UsageError(`${where} ${quoted(text)}: allowed: ${found?.allowed ?? "nothing"}`);
   return behaviour;
 }
 
 function parseTurns(text: string, where: string): Turns {
-  const every = /^every ([1-9][0-9]{0,8})$/.exec(text);
+  const every = /^every ([1-9][0-9]{0,8})$/i.exec(text);
   if (every) return { from: 1, to: Number.POSITIVE_INFINITY, every: Number(every[1]) };
   const [, from, dash, to] = /^([1-9][0-9]{0,8})(-)?([1-9][0-9]{0,8})?$/.exec(text) ?? [];
   const last = to ? Number(to) : dash ? Number.POSITIVE_INFINITY : Number(from);
   if (!from || (to && !dash) || last < Number(from))
-    throw new UsageError(`${where} "${text}": allowed: ${TURNS_ALLOWED}`);
+    throw new UsageError(`${where} ${quoted(text)}: allowed: ${TURNS_ALLOWED}`);
   return { from: Number(from), to: last, every: 1 };
 }
 
@@ -52,20 +53,20 @@ function valueText(value: unknown, where: string): string {
   if (["string", "number", "boolean"].includes(typeof value)) return String(value);
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(",");
   throw new UsageError(
-    `${where} ${JSON.stringify(value)}: allowed: a string, a number, true, false or a list of strings`,
+    `${where} ${bounded(JSON.stringify(value))}: allowed: a string, a number, true, false or a list of strings`,
   );
 }
 
 function objectOf(value: unknown, where: string): [string, unknown][] {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return Object.entries(value);
-  throw new UsageError(`${where} ${JSON.stringify(value)}: allowed: an object`);
+  throw new UsageError(`${where} ${bounded(JSON.stringify(value))}: allowed: an object`);
 }
 
 const SELECTORS = ["qname", "qtype", "query", "connection"];
 
 function parseQname(text: string, where: string): string {
   try {
-    const octets = nameFromText(text.endsWith(".") ? text : `${text}.`, undefined);
+    const octets = nameFromText(text, undefined);
     return nameKey(octets, 0, octets.length);
   } catch (cause) {
     throw new UsageError(`${where}: ${(cause as Error).message}`);
@@ -84,7 +85,7 @@ function parseRule(value: unknown, where: string): Rule {
     const known = BEHAVIOUR_KEYS.find((candidate) => candidate.key === key);
     if (!known && !SELECTORS.includes(key)) {
       throw new UsageError(
-        `${where}.${key}: unknown; allowed: ${[...SELECTORS, ...BEHAVIOUR_KEYS.map((k) => k.key)].join(", ")}`,
+        `${where}.${bounded(key)}: unknown; allowed: ${[...SELECTORS, ...BEHAVIOUR_KEYS.map((k) => k.key)].join(", ")}`,
       );
     }
     texts.set(key, valueText(written, `${where}.${key}`));
@@ -96,7 +97,7 @@ function parseRule(value: unknown, where: string): Rule {
     if (text === undefined) continue;
     if (scope === "connection" && (qname ?? qtype ?? query) !== undefined) {
       throw new UsageError(
-        `${where}.${key} "${text}": holds for a whole connection; allowed: without qname, qtype and query`,
+        `${where}.${key} ${quoted(text)}: holds for a whole connection; allowed: without qname, qtype and query`,
       );
     }
     behaviour = { ...behaviour, ...parseBehaviour(key, text, `${where}.${key}`) };
@@ -123,21 +124,22 @@ export interface ScenarioFile {
  * @throws UsageError of one line naming the file, the key, the value and what is allowed.
  */
 export function parseScenario(text: string, source: string, flags: readonly string[]): ScenarioFile {
-  const where = `scenario ${source}`;
+  const where = `scenario ${bounded(source)}`;
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${where}: no JSON: ${(cause as Error).message.replaceAll("\n", " ")}`);
+    throw new UsageError(`${where}: not JSON: ${bounded((cause as Error).message)}`);
   }
   const allowed = ["rules", ...flags, ...BEHAVIOUR_KEYS.map((candidate) => candidate.key)];
   const values = new Map<string, string>();
   let rules: Rule[] = [];
   for (const [key, value] of objectOf(parsed, where)) {
-    if (!allowed.includes(key)) throw new UsageError(`${where}, ${key}: unknown; allowed: ${allowed.join(", ")}`);
+    if (!allowed.includes(key))
+      throw new UsageError(`${where}, ${bounded(key)}: unknown; allowed: ${allowed.join(", ")}`);
     if (key !== "rules") values.set(key, valueText(value, `${where}, ${key}`));
     else if (Array.isArray(value)) rules = value.map((rule, i) => parseRule(rule, `${where}, rules[${i}]`));
-    else throw new UsageError(`${where}, rules ${JSON.stringify(value)}: allowed: a list of objects`);
+    else throw new UsageError(`${where}, rules ${bounded(JSON.stringify(value))}: allowed: a list of objects`);
   }
   for (const [key, value] of values) if (!flags.includes(key)) parseBehaviour(key, value, `${where}, ${key}`);
   return { values, rules };

@@ -1,6 +1,7 @@
 /** A small subset of master files (RFC 1035, 5): $ORIGIN, $TTL, parentheses, quoted strings, comments. */
 
 import { UsageError } from "../config/config.ts";
+import { bounded, quoted } from "../observe/quoted.ts";
 import { type AnswerSource, type MessageWriter, type Owner, QNAME_OFFSET } from "./message.ts";
 import { keysUpward, nameFromText, nameKey } from "./names.ts";
 import type { Query } from "./query.ts";
@@ -65,7 +66,7 @@ function numbered<T>(line: number, read: () => T): T {
 
 function ttlFrom(text: string): number {
   if (!/^[0-9]{1,10}$/.test(text) || Number(text) > MAX_TTL_SECONDS) {
-    throw new Error(`TTL "${text}": a number of seconds from 0 to ${MAX_TTL_SECONDS}`);
+    throw new Error(`TTL ${quoted(text)}: a number of seconds from 0 to ${MAX_TTL_SECONDS}`);
   }
   return Number(text);
 }
@@ -84,7 +85,7 @@ class ZoneReader {
       if (words.length !== 2) throw new Error(`${first} takes one value`);
       if (first === "$ORIGIN") this.#origin = nameFromText(words[1]!.text, this.#origin);
       else if (first === "$TTL") this.#ttlSeconds = ttlFrom(words[1]!.text);
-      else throw new Error(`"${words[0]!.text}": allowed are $ORIGIN and $TTL`);
+      else throw new Error(`${quoted(words[0]!.text)}: allowed are $ORIGIN and $TTL`);
       return;
     }
     if (!sameOwner) this.#owner = nameFromText(words.shift()!.text, this.#origin);
@@ -101,7 +102,7 @@ class ZoneReader {
     const typeText = words.shift()?.text ?? "";
     const type = typeNumber(typeText);
     if (type === undefined) {
-      throw new Error(`type "${typeText}": allowed are ${Object.keys(TYPES).join(", ")} and TYPE0 to TYPE65535`);
+      throw new Error(`type ${quoted(typeText)}: allowed are ${Object.keys(TYPES).join(", ")} and TYPE0 to TYPE65535`);
     }
     const rdata = rdataFromText(type, words, this.#origin);
     const key = nameKey(owner, 0, owner.length);
@@ -126,7 +127,7 @@ export function parseZone(text: string, source: string): Zone {
   try {
     for (const entry of entriesOf(text)) numbered(entry.line, () => reader.read(entry));
   } catch (cause) {
-    throw new UsageError(`zone ${source}, ${(cause as Error).message}`);
+    throw new UsageError(`zone ${bounded(source)}, ${(cause as Error).message}`);
   }
   return reader.zone;
 }

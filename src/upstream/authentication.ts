@@ -5,6 +5,8 @@
  */
 
 import { createHash, X509Certificate } from "node:crypto";
+import { bounded } from "../observe/quoted.ts";
+import { systemErrorText } from "../observe/system-error.ts";
 import { type PeerLeaf, type TlsOutcome, UNVERIFIED } from "../runtime/runtime.ts";
 
 /** The only protocol fdns speaks over TLS (RFC 7858; registered by RFC 8310's IANA entry "dot"). */
@@ -64,20 +66,16 @@ const REASONS: Readonly<Record<string, string>> = {
     'it refused the ALPN protocol "dot": what answers there, or on the way, speaks no DNS over TLS',
   [UNVERIFIED]:
     "its certificate was refused: untrusted issuer, expired, not valid yet or not for servers (this runtime does not say which)",
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EPIPE: "connection reset",
-  ETIMEDOUT: "connection timed out",
-  ENETUNREACH: "network unreachable",
-  EHOSTUNREACH: "host unreachable",
   EMFILE: "this host has no free descriptors: this process may open no more (ulimit -n, LimitNOFILE=)",
   ENFILE: "this host has no free descriptors: no process may open more (fs.file-max)",
   ENOBUFS: "this host has no memory for a connection",
   ENOMEM: "this host has no memory for a connection",
-  EADDRNOTAVAIL: "this host has no address or port to connect from",
+  // Of connect(2): no address of ours reaches that family or scope, or every port of it is taken.
+  EADDRNOTAVAIL: "this host has no address or no free port to connect from",
   EAFNOSUPPORT: "this host has no sockets of its address family",
-  EACCES: "this host does not permit to connect there",
-  EPERM: "this host does not permit to connect there",
+  EINVAL: "this host cannot connect to such an address",
+  EACCES: "this host does not permit the connection (a firewall, or a sandbox)",
+  EPERM: "this host does not permit the connection (a firewall, or a sandbox)",
 };
 
 const MAX_NAMES = 10;
@@ -86,8 +84,9 @@ const MAX_NAMES = 10;
 export function describeFailure(error: Error | undefined): string {
   if (error === undefined) return "it closed the connection during the handshake";
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${REASONS[code]}: ${firstNames(firstLine(error.message))}`;
-  return REASONS[code] ?? firstLine(error.message) + (code === "" ? "" : ` (${code})`);
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `${REASONS[code]}: ${bounded(firstNames(firstLine(error.message)))}`;
+  return systemErrorText(error, REASONS);
 }
 
 /** Whether an error says that the network failed, rather than that TLS refused. */

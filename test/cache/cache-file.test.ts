@@ -458,7 +458,7 @@ describe("on the host's files", () => {
     const run = new Run(files, path);
     await run.file.start();
     expect(run.log.told).toHaveLength(1);
-    expect(run.log.told[0]).toStartWith(`warn cache file ${path} cannot be written: ENOENT`);
+    expect(run.log.told[0]).toStartWith(`warn cache file ${path} cannot be written: there is no such folder`);
     await run.file.stop();
     expect(existsSync(path)).toBe(false);
   });

@@ -38,7 +38,7 @@ describe("what is understood", () => {
 });
 
 test.each([
-  [["--listne", ":53"], "unknown flag --listne; is --listen meant?"],
+  [["--listne", ":53"], "unknown flag --listne; did you mean --listen?"],
   [["--zzzzzz"], "unknown flag --zzzzzz; --help"],
   [["-x"], "unknown flag -x"],
   [["--no-once"], "unknown flag --no-once"],

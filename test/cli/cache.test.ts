@@ -30,13 +30,13 @@ describe("what is to be done", () => {
 
   test.each([
     ["", "needs to know what to do; stats, flush [NAME] or dump is allowed"],
-    ["stts", '"stts" is nothing fdns cache does; is stats meant?'],
+    ["stts", '"stts" is not an action of fdns cache; did you mean stats?'],
     ["stats a.test", '"a.test" is one word too many; fdns cache stats is allowed'],
     ["flush a.test b.test", '"b.test" is one word too many; fdns cache flush [NAME] is allowed'],
     ["flush --subtree", "--subtree needs a name"],
     ["dump --json", "--json is for stats and flush"],
     ["dump --subtree", "--subtree is for flush"],
-    ["flush a..test", '"a..test" is no name: it has an empty label'],
+    ["flush a..test", '"a..test" is not a name: it has an empty label'],
   ])("not %j", (line, message) => {
     expect(() => read(line)).toThrow(UsageError);
     expect(() => read(line)).toThrow(message);

@@ -15,15 +15,15 @@ const fdns = (args: readonly string[], env: Record<string, string> = {}) => runT
 
 describe("a mistake is one line on standard error that names it, and exit code 2", () => {
   test.each([
-    [["--listne", ":53"], {}, "unknown flag --listne; is --listen meant?"],
+    [["--listne", ":53"], {}, "unknown flag --listne; did you mean --listen?"],
     [["--listen", "53"], {}, '--listen: "53"'],
     [["--listen", ":53", "serve", "--upstream", "udp://1.1.1.1"], {}, "DNS over TLS"],
     [["--query-timeout", "4s", "--query-timeout", "5s"], {}, "--query-timeout is given twice"],
-    [["chekc"], {}, 'unknown command "chekc"; is check meant?'],
+    [["chekc"], {}, 'unknown command "chekc"; did you mean check?'],
     [["check", "now"], {}, '"now" is given'],
     [["check"], { FDNS_MAX_UDP_SIZE: "9" }, 'FDNS_MAX_UDP_SIZE: "9" is not allowed; a whole number from 512 to 4096'],
     [["check"], { DNSSERVER: "https://dns.google/" }, "DNSSERVER: "],
-    [["check", "--ca-file", "/no/such/file"], {}, "/no/such/file"],
+    [["check", "--ca-file", "/no/such/file"], { FDNS_LISTEN: "127.0.0.1:0" }, "/no/such/file"],
     [[], { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, "NODE_TLS_REJECT_UNAUTHORIZED"],
     [["--listen", "a\u001b[2J\nb"], {}, "a\\x1b[2J"],
   ])("%j %j", async (args, env, message) => {
@@ -56,16 +56,20 @@ describe("--help", () => {
 
 describe("fdns check", () => {
   test("prints listen addresses, upstreams with the names they must prove, and the roots", async () => {
-    const run = await fdns(["--listen", ":5353", "check", "--upstream", "9.9.9.9 192.0.2.1:8853"]);
+    const run = await fdns(["--listen", ":59353", "check", "--upstream", "9.9.9.9 192.0.2.1:8853"]);
     expect(run).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(run.stdout).toContain("listen: :5353 (every local address)\n");
+    expect(run.stdout).toContain("listen: :59353 (every local address)\n");
     expect(run.stdout).toContain("9.9.9.9: port 853 at 9.9.9.9; its certificate must carry the name dns.quad9.net\n");
     expect(run.stdout).toContain("port 8853 at 192.0.2.1; its certificate must carry the address (IP SAN)\n");
     expect(run.stdout).toContain("roots: ");
   });
 
   test("takes the environment, and warns of what it does not know", async () => {
-    const run = await fdns(["check"], { FDNS_PORT: "tcp://10.0.0.1:53", DNSSERVER: "8.8.8.8" });
+    const run = await fdns(["check"], {
+      FDNS_PORT: "tcp://10.0.0.1:53",
+      FDNS_LISTEN: "127.0.0.1:0",
+      DNSSERVER: "8.8.8.8",
+    });
     expect(run.exitCode).toBe(0);
     expect(run.stdout).toContain("8.8.8.8: port 853 at 8.8.8.8; its certificate must carry the name dns.google\n");
     expect(run.stderr).toContain("FDNS_PORT");
@@ -76,7 +80,7 @@ describe("fdns check", () => {
     try {
       const path = join(folder, "roots.pem");
       writeFileSync(path, "-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n");
-      const run = await fdns(["check", "--ca-file", path]);
+      const run = await fdns(["check", "--listen", "127.0.0.1:0", "--ca-file", path]);
       expect(run).toMatchObject({ exitCode: 2, stdout: "" });
       expect(run.stderr).toContain(path);
     } finally {

@@ -72,6 +72,14 @@ test("auto is pretty at a terminal only", () => {
   expect(JSON.parse(pipe.join(""))).toMatchObject({ message: "listening" });
 });
 
+test("a pretty line begins with the time of day on this host's clock", () => {
+  const lines: string[] = [];
+  logInto(lines, "pretty").info("listening");
+  // 2023-11-14T22:13:20Z, in whatever zone this host is.
+  const local = new Date(1_700_000_000_000).toTimeString().slice(0, 8);
+  expect(lines).toEqual([`${local} ℹ listening\n`]);
+});
+
 test("pretty lines keep their order and forge no other line", () => {
   const lines: string[] = [];
   const log = logInto(lines, "pretty");

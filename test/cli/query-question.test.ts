@@ -35,13 +35,13 @@ describe("what is asked", () => {
 describe("what cannot be asked is one line that says what is allowed", () => {
   test.each([
     ["--short", "no name is given"],
-    ["a..test", '"a..test" is no name: it has an empty label'],
-    ["a.test BOGUS", '"BOGUS" is no type; '],
-    ["a.test HTPS", "is HTTPS meant?"],
+    ["a..test", '"a..test" is not a name: it has an empty label'],
+    ["a.test BOGUS", '"BOGUS" is not a type; '],
+    ["a.test HTPS", "did you mean HTTPS?"],
     ["a.test AXFR", "transfers and OPT are not allowed"],
     ["a.test OPT", "transfers and OPT are not allowed"],
     ["a.test A IN", '"IN" is one word too many'],
-    ["-x 192.0.2", '-x "192.0.2" is no address'],
+    ["-x 192.0.2", '-x "192.0.2" is not an address'],
     ["-x 192.0.2.1 a.test A", '"A" is one word too many'],
     ["a.test +trace", '"+trace" is dig\'s; of its words +short'],
     ["a.test --short --json", "--short and --json"],

@@ -127,10 +127,10 @@ describe("where a value comes from", () => {
     const given = load({ "time-server": "a.test, A.test." });
     expect(given.config.timeServers).toEqual(["a.test"]);
     expect(given.warnings).toEqual([
-      expect.stringContaining("--time-server changes nothing while no upstream has a pin"),
+      expect.stringContaining("--time-server has no effect while no upstream has a pin"),
     ]);
     for (const text of ["*.pool.ntp.org", "192.0.2.1", "a..b"]) {
-      expect(() => load({ "time-server": text })).toThrow(/^--time-server: ".*" is no host name; .* is allowed/);
+      expect(() => load({ "time-server": text })).toThrow(/^--time-server: ".*" is not a host name; .* is allowed/);
     }
   });
 
@@ -164,7 +164,7 @@ describe("where a value comes from", () => {
       { FDNS_PORT: "tcp://10.0.0.1:53", FDNS_LISTN: ":53", FDNS_LISTEN: "", OTHER: "x" },
     );
     expect(warnings).toHaveLength(3);
-    expect(warnings.join("\n")).toMatch(/FDNS_LISTN .*FDNS_LISTEN meant\?\nFDNS_PORT .*\nFDNS_LISTEN is empty/);
+    expect(warnings.join("\n")).toMatch(/FDNS_LISTN .*did you mean FDNS_LISTEN\?\nFDNS_PORT .*\nFDNS_LISTEN is empty/);
     expect(config.listen).toHaveLength(2);
   });
 });
@@ -204,8 +204,8 @@ describe("the cache", () => {
   test("a file for a cache that is off is warned of", () => {
     const { config, warnings } = load({ "cache-file": "c", "cache-size": "0" });
     expect(config.cacheFile).toBe("c");
-    expect(warnings).toEqual(["--cache-file changes nothing while --cache-size is 0"]);
-    expect(() => load({ "cache-file": "" })).toThrow('--cache-file: "" is no path');
+    expect(warnings).toEqual(["--cache-file has no effect while --cache-size is 0"]);
+    expect(() => load({ "cache-file": "" })).toThrow('--cache-file: "" is not a path');
   });
 });
 
@@ -228,7 +228,7 @@ describe("--control", () => {
     expect(of({ control: "ä".repeat(53) })?.path).toHaveLength(53);
     for (const text of ["", "a\0b", "a".repeat(108), "ä".repeat(54)]) {
       expect(() => load({ control: text })).toThrow(
-        /^--control: ".*" is no path of a Unix socket; one of 1 to 107 octets/s,
+        /^--control: ".*" is not a path of a Unix socket; one of 1 to 107 octets/s,
       );
     }
   });

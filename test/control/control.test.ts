@@ -351,11 +351,11 @@ describe("orders about the cache", () => {
     expect(await dumping).toBe("the reader is gone");
   });
 
-  test("what is no order, or has no name, is an error; and so is any without a cache", async () => {
+  test("what is not an order, or has no name, is an error; and so is any without a cache", async () => {
     const cache = await openCache();
-    await expect(cache.ask("fush")).rejects.toThrow('"fush" is no order; stats, flush, ');
-    await expect(cache.ask("toString")).rejects.toThrow("is no order");
-    await expect(cache.ask("")).rejects.toThrow('"" is no order');
+    await expect(cache.ask("fush")).rejects.toThrow('"fush" is not an order; stats, flush, ');
+    await expect(cache.ask("toString")).rejects.toThrow("is not an order");
+    await expect(cache.ask("")).rejects.toThrow('"" is not an order');
     await expect(cache.ask(orders.flushName)).rejects.toThrow("no name is given");
     await expect(cache.ask(`${orders.flushName} a..b`)).rejects.toThrow("it has an empty label");
     const path = freshPath();

@@ -168,7 +168,7 @@ test("an address that is taken, or not on loopback, ends the start with one line
   const start = (address: string) => runToEnd([executable, ...flags, "--admin", address]);
   const taken = await start(`127.0.0.1:${port}`);
   expect(taken.exitCode).toBe(1);
-  expect(taken.stderr).toContain(`--admin 127.0.0.1 port ${port}`);
+  expect(taken.stderr).toContain(`cannot listen on 127.0.0.1:${port} over HTTP: the address is in use`);
   const open = await start("0.0.0.0:9153");
   expect(open.exitCode).toBe(2);
   expect(open.stderr).toContain('--admin: "0.0.0.0:9153" is not on loopback');

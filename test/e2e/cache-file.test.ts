@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -125,10 +126,14 @@ describe("a restart", () => {
     await third.stop();
   });
 
-  test("without a folder to write to is one line, and fdns answers", async () => {
+  test("without a folder to write to there is no start; one that goes later is one line, and fdns answers", async () => {
     freshFolder();
-    const fdns = await start({ FDNS_CACHE_FILE: join(folder, "none", "cache") });
-    expect(await fdns.logged("cannot be written")).toMatchObject({ level: "warn" });
+    const inside = join(folder, "inside");
+    const env = { FDNS_CACHE_FILE: join(inside, "cache") };
+    await expect(start(env)).rejects.toThrow("there is no such folder");
+    mkdirSync(inside);
+    const fdns = await start(env);
+    rmSync(inside, { recursive: true });
     await ttlOf(fdns, "a.test");
     expect(await fdns.stop()).toBe(0);
     expect(fdns.log.filter(({ level }) => level === "warn" || level === "error")).toHaveLength(1);

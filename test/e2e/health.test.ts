@@ -66,7 +66,7 @@ describe.each(Object.keys(forms) as Form[])("%s", (form) => {
   });
 
   test.each([
-    [["--server", "localhost"], {}, '--server: "localhost" is no address'],
+    [["--server", "localhost"], {}, '--server: "localhost" is not an address'],
     [["--server", ":0"], {}, '--server: ":0" lets the host choose the port'],
     [[], { FDNS_LISTEN: "x" }, 'FDNS_LISTEN: "x"'],
     [["--within", "2h"], {}, '--within: "2h"'],

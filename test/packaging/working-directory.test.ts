@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const preloaded = () => existsSync(join(folder, "preloaded"));
 
 test("files in the working directory change nothing", async () => {
-  const check = await runToEnd([executable, "check"], { cwd: folder });
+  const check = await runToEnd([executable, "check", "--listen", "127.0.0.1:0"], { cwd: folder });
   expect(check).toMatchObject({ exitCode: 0 });
   expect(check.stdout + check.stderr).not.toContain("NODE_TLS_REJECT_UNAUTHORIZED");
   expect(preloaded()).toBe(false);

@@ -35,6 +35,10 @@ export class FakeFiles implements Files {
     };
   }
 
+  async whyNotWritable(): Promise<string | undefined> {
+    return undefined;
+  }
+
   /** Whether another process writes every file. */
   isAnothers = false;
 

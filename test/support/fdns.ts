@@ -58,7 +58,7 @@ export async function startFdns(options: FdnsOptions): Promise<RunningFdns> {
     try {
       return await startOnce(options);
     } catch (error) {
-      if (!choosesPort || attempt === 5 || !String(error).includes("already in use")) throw error;
+      if (!choosesPort || attempt === 5 || !String(error).includes("is in use")) throw error;
     }
   }
 }

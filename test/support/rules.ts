@@ -25,8 +25,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resolver: ["wire", "cache", "upstream", "listener", "policy"],
   // What one worker runs.
   serving: ["wire", "cache", "upstream", "listener", "policy", "resolver", "config", "observe", "runtime"],
+  "start-checks": ["listener", "config", "observe", "runtime"],
   app: [
     "wire",
+    "start-checks",
     "admin",
     "control",
     "serving",
@@ -42,6 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   testupstream: ["wire", "runtime"],
   cli: [
     "app",
+    "start-checks",
     "serving",
     "config",
     "control",
@@ -63,6 +66,8 @@ const SHARED = new Set([
   "src/observe/log.ts",
   "src/observe/figures.ts",
   "src/observe/histogram.ts",
+  "src/observe/quoted.ts",
+  "src/observe/system-error.ts",
 ]);
 
 /** "src/wire/query.ts" is of layer "wire", "src/app.ts" of layer "app". */

@@ -199,7 +199,7 @@ test("addresses: several, and one that is taken", async () => {
   const both = await startTestUpstream({ listen: ["127.0.0.1", "::1"].map((host) => ({ host, port: 0 })) });
   expect(both.addresses.map(({ host }) => host)).toEqual(["127.0.0.1", "::1"]);
   expect(startTestUpstream({ listen: [{ host: "127.0.0.1", port: both.port }] })).rejects.toThrow(
-    `listen 127.0.0.1 port ${both.port}: `,
+    `cannot listen on 127.0.0.1:${both.port} over DNS over TLS: the address is in use`,
   );
   await both.close();
 });

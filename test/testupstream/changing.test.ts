@@ -37,11 +37,11 @@ test("a trickled answer comes octet by octet and is whole; those behind it wait"
 });
 
 test("a connection ends when it is old enough, with a query in flight", async () => {
-  const dot = await connect(await serve({ closeAgeMs: 60, delayMs: { min: 500, max: 500 } }));
+  const dot = await connect(await serve({ closeAgeMs: 60, delayMs: { min: 10_000, max: 10_000 } }));
   const beganMs = performance.now();
   dot.send(queryMessage(1, "a.test"));
   expect(await dot.next()).toBeUndefined();
-  expect(performance.now() - beganMs).toBeWithin(20, 400);
+  expect(performance.now() - beganMs).toBeWithin(20, 8000);
 });
 
 test("behaviours change for queries at once, for connections from the next one on", async () => {

@@ -140,8 +140,8 @@ test.each([
   [{ seed: ["-1"] }, '--seed "-1": allowed: a whole number from 0 to 4294967295'],
   [{ "close-after": ["0"] }, '--close-after "0": allowed: a whole number from 1 to 999999999'],
   [{ handshake: ["maybe"] }, '--handshake "maybe": allowed: complete, hold, close, reset'],
-  [{ zone: ["/nowhere/zone"] }, '--zone "/nowhere/zone": ENOENT'],
-  [{ "ca-out": ["/nowhere/ca"] }, '--ca-out "/nowhere/ca": ENOENT'],
+  [{ zone: ["/nowhere/zone"] }, '--zone "/nowhere/zone": there is no such file; '],
+  [{ "ca-out": ["/nowhere/ca"] }, '--ca-out "/nowhere/ca": there is no such folder; '],
 ])("a wrong value is one line: %j", async (flags, message) => {
   const failure = await run({ listen: ["127.0.0.1:0"], ...(flags as object) }).catch((error) => error);
   expect(failure.name).toBe("UsageError");
@@ -150,7 +150,7 @@ test.each([
 });
 
 test.each([
-  ["{", ": no JSON: "],
+  ["{", ": not JSON: "],
   ["[]", " []: allowed: an object"],
   ['{"listen": "127.0.0.1:1"}', ", listen: unknown; allowed: rules, certificate, name, "],
   ['{"delay": "x"}', ', delay "x": allowed: milliseconds from 0 to 600000, or MIN-MAX'],
@@ -158,7 +158,7 @@ test.each([
   ['{"tls": "2"}', ', tls "2": allowed: 1.1, 1.2, 1.3'],
   ['{"rules": {}}', ", rules {}: allowed: a list of objects"],
   ['{"rules": [{"qtype": "B"}]}', ', rules[0].qtype "B": allowed: A, NS, '],
-  ['{"rules": [{"qname": "a..b"}]}', ', rules[0].qname: name "a..b.": an empty label'],
+  ['{"rules": [{"qname": "a..b"}]}', ', rules[0].qname: name "a..b": an empty label'],
   [
     '{"rules": [{}, {"query": 0}]}',
     ', rules[1].query "0": allowed: the Nth as "N", "N-M", "N-" or "every N", counted from 1',

@@ -101,12 +101,12 @@ test("IPv6 addresses in every form of text", () => {
   expect(hex(ipv6Octets("::ffff:192.0.2.1"))).toBe("00000000000000000000ffffc0000201");
   expect(hex(ipv6Octets("1:2:3:4:5:6:7:8"))).toBe("00010002000300040005000600070008");
   for (const bad of ["1::2::3", "1:2:3", "1:2:3:4:5:6:7:8:9", "12345::", "::1%eth0"]) {
-    expect(() => ipv6Octets(bad)).toThrow(`"${bad}" is no IPv6 address`);
+    expect(() => ipv6Octets(bad)).toThrow(`"${bad}" is not an IPv6 address`);
   }
 });
 
 test.each([
-  ["a A 192.0.2", 'zone f, line 1: "192.0.2" is no IPv4 address'],
+  ["a A 192.0.2", 'zone f, line 1: "192.0.2" is not an IPv4 address'],
   ["$TTL 60\n\nwww.test. A", "zone f, line 3: address is missing"],
   [
     "a.test. HINFO x y",

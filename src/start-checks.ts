@@ -1,0 +1,71 @@
+/**
+ * What this host must have for fdns to start with a configuration: the one list that serve and check go by. What the
+ * configuration contradicts by itself is found earlier, when it is read (config/load.ts).
+ */
+
+import { dirname } from "node:path";
+import { type Config, UsageError } from "./config/config.ts";
+import { loadTrustedRoots } from "./config/trusted-roots.ts";
+import { Listeners } from "./listener/listen.ts";
+import { quoted } from "./observe/quoted.ts";
+import { silentLog } from "./observe/silent-log.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { refuseForeignCacheFile, refuseForeignSocket } from "./serving/own-paths.ts";
+
+/** Rejects with what an operator can act on. Opens nothing, makes nothing. */
+type StartCheck = (config: Config, runtime: Runtime) => Promise<unknown>;
+
+const startChecks: readonly StartCheck[] = [
+  async ({ ca }) => loadTrustedRoots(ca),
+  (config, { files }) => refuseForeignCacheFile(config, files),
+  (config) => refuseForeignSocket(config),
+  async ({ cacheFile, cacheOctets }, runtime) => {
+    if (cacheFile !== undefined && cacheOctets > 0) await requireFolder("--cache-file", cacheFile, runtime);
+  },
+  async ({ control }, runtime) => {
+    if (control?.isNamed) await requireFolder("--control", control.path, runtime);
+  },
+];
+
+/** Rejects with the first reason not to start; before anything is opened. */
+export async function requireStartable(config: Config, runtime: Runtime): Promise<void> {
+  for (const check of startChecks) await check(config, runtime);
+}
+
+/** All the reasons not to start, addresses that cannot be bound included: each is bound, and free again at once. */
+export async function reasonsNotToStart(config: Config, runtime: Runtime): Promise<unknown[]> {
+  const reasons: unknown[] = [];
+  const attempt = (work: Promise<unknown>) => work.catch((reason: unknown) => reasons.push(reason));
+  for (const check of startChecks) await attempt(check(config, runtime));
+  await attempt(bindOnce(config, runtime));
+  await attempt(bindAdminOnce(config.admin));
+  return reasons;
+}
+
+async function bindOnce({ listen, udpEngine, maxUdpOctets }: Config, runtime: Runtime): Promise<void> {
+  const { engine } = await runtime.udpEngine(udpEngine);
+  const listeners = new Listeners({
+    runtime,
+    clock: runtime.clock,
+    log: silentLog,
+    engine,
+    maxUdpOctets,
+    // Longer than the sockets live.
+    followMs: 60_000,
+    onBatch: () => {},
+    clients: { accept: () => undefined },
+  });
+  await listeners.open(listen);
+  listeners.close();
+}
+
+async function bindAdminOnce(address: Config["admin"]): Promise<void> {
+  if (address === undefined) return;
+  const { listenHttp } = await import("./runtime/http-listen.ts");
+  await (await listenHttp({ address, pages: {} })).close();
+}
+
+async function requireFolder(flag: string, path: string, { files }: Runtime): Promise<void> {
+  const why = await files.whyNotWritable(dirname(path));
+  if (why !== undefined) throw new UsageError(`${flag}: ${quoted(path)}: ${why}; expected a path in a writable folder`);
+}
