@@ -5,7 +5,8 @@
 
 import type { Log } from "../observe/log.ts";
 import { systemErrorText } from "../observe/system-error.ts";
-import type { Clock, FileReplacement, Files } from "../runtime/runtime.ts";
+import type { FileReplacement, Files } from "../runtime/kept-files.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import { writeUint32 } from "../wire/octets.ts";
 import type { CacheTime } from "./cache-time.ts";
 import type { LifetimeLimits } from "./lifetime.ts";

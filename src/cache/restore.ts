@@ -1,6 +1,7 @@
 /** From the cache file to the cache: nothing enters it that could not have come from an upstream, and nothing gets younger. */
 
-import type { Clock, Files, ReadableFile } from "../runtime/runtime.ts";
+import type { Files, ReadableFile } from "../runtime/kept-files.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import { copyOctets, readUint16, readUint32 } from "../wire/octets.ts";
 import { HEADER_OCTETS, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";

@@ -17,7 +17,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import type { FileKind } from "../runtime/runtime.ts";
+import type { FileKind } from "../runtime/kept-files.ts";
 import { readUint16, readUint32, writeUint16, writeUint32 } from "../wire/octets.ts";
 import { HEADER_OCTETS, MAX_MESSAGE_OCTETS } from "../wire/protocol.ts";
 import type { FoundEntry } from "./store.ts";

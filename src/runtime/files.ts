@@ -4,8 +4,8 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { access, lstat, open, stat } from "node:fs/promises";
 import { systemErrorText } from "../observe/system-error.ts";
 import { type FileLock, lockFile } from "./file-lock.ts";
+import type { FileKind, FileReplacement, Files, ReadableFile } from "./kept-files.ts";
 import { abandon, inspect, openBeside, orUndefined, removeLeftovers, takePlace } from "./own-file.ts";
-import type { FileKind, FileReplacement, Files, ReadableFile } from "./runtime.ts";
 
 /** For its owner alone: what is in it says which names were asked for. */
 const MODE = 0o600;

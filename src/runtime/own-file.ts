@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { type FileKind, ForeignFileError } from "./kept-files.ts";
 import { createFile, type NewFile } from "./new-file.ts";
-import { type FileKind, ForeignFileError } from "./runtime.ts";
 
 /** Of what is written first, and then takes the place of the file: "cache.0123456789abcdef.new". */
 const RANDOM_OCTETS = 8;

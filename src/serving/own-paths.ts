@@ -3,7 +3,7 @@
 import { SNAPSHOT_KIND } from "../cache/snapshot.ts";
 import { type Config, UsageError } from "../config/config.ts";
 import { quoted } from "../observe/quoted.ts";
-import { type Files, ForeignFileError } from "../runtime/runtime.ts";
+import { type Files, ForeignFileError } from "../runtime/kept-files.ts";
 import { whyNoSocket } from "../runtime/unix-listen.ts";
 
 /** Rejects with UsageError if something else is there, before it could be lost. A file that cannot be read is no reason. */

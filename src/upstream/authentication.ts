@@ -84,8 +84,7 @@ const MAX_NAMES = 10;
 export function describeFailure(error: Error | undefined): string {
   if (error === undefined) return "it closed the connection during the handshake";
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return `${REASONS[code]}: ${bounded(firstNames(firstLine(error.message)))}`;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${REASONS[code]}: ${firstNames(firstLine(error.message))}`;
   return systemErrorText(error, REASONS);
 }
 
@@ -97,8 +96,8 @@ export function isNetworkFailure(error: Error | undefined): boolean {
 
 /** A certificate can be for thousands of names; the first ones show whose it is. */
 function firstNames(text: string): string {
-  const names = text.split(", ");
-  if (names.length <= MAX_NAMES) return text;
+  const names = text.split(", ").map(bounded);
+  if (names.length <= MAX_NAMES) return names.join(", ");
   return `${names.slice(0, MAX_NAMES).join(", ")} and ${names.length - MAX_NAMES} more`;
 }
 

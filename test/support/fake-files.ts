@@ -6,7 +6,7 @@ import {
   type Files,
   ForeignFileError,
   type ReadableFile,
-} from "../../src/runtime/runtime.ts";
+} from "../../src/runtime/kept-files.ts";
 
 export class FakeFiles implements Files {
   readonly all = new Map<string, Uint8Array>();

@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resolver: ["wire", "cache", "upstream", "listener", "policy"],
   // What one worker runs.
   serving: ["wire", "cache", "upstream", "listener", "policy", "resolver", "config", "observe", "runtime"],
-  "start-checks": ["listener", "config", "observe", "runtime"],
+  "start-checks": ["serving", "listener", "config", "observe", "runtime"],
   app: [
     "wire",
     "start-checks",
@@ -61,6 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Interfaces and types that every layer but wire may import. */
 const SHARED = new Set([
   "src/runtime/runtime.ts",
+  "src/runtime/kept-files.ts",
   "src/runtime/sockaddr.ts",
   "src/config/config.ts",
   "src/observe/log.ts",
