@@ -8,7 +8,7 @@ import { answerFacts } from "../upstream/answer-facts.ts";
 import { UpstreamError } from "../upstream/exchange.ts";
 import { Hello, type HelloLimits } from "../upstream/hello.ts";
 import { askOnce, type OneAnswer, type OneQueryParts } from "../upstream/one-query.ts";
-import { matchingName, pinOf, subjectsOf } from "../upstream/peer-facts.ts";
+import { matchingName, nameInOneLine, pinOf, subjectsOf } from "../upstream/peer-facts.ts";
 import { type ProbeAnswer, ProbeConnection } from "../upstream/probe-connection.ts";
 import type { AddressFacts, Again, CertificateFacts, Failure, IdleFacts, OrderFacts, Seen } from "./doctor-facts.ts";
 import { newName, ROOT_KEYS, ROOT_SERVERS, ROOT_SOA } from "./doctor-questions.ts";
@@ -181,7 +181,7 @@ function certificateFacts(upstream: UpstreamAddress, { leaf, chain, address }: O
   return {
     name: upstream.adn ?? address.host,
     san: matchingName(leaf, upstream.adn, address.host),
-    issuer: subjectsOf(chain)[1] ?? issuer.split("\n").join(", "),
+    issuer: subjectsOf(chain)[1] ?? nameInOneLine(issuer),
     notBeforeMs: Date.parse(validFrom),
     notAfterMs: leaf.notAfterMs,
     pin: pinOf(leaf),

@@ -2,7 +2,7 @@
 
 import { quoted } from "../observe/quoted.ts";
 import { UsageError } from "./config.ts";
-import type { Tunable } from "./defaults.ts";
+import type { Tunable } from "./defaults/tunable.ts";
 
 const msPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -3,6 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as tls from "node:tls";
+import { certificateBlocks } from "./pem.ts";
 
 /**
  * Where systems keep their roots in one file. Read directly, because the runtimes' own view of "the system's roots"
@@ -25,9 +26,8 @@ export interface Roots {
 /** The certificates of a PEM file that parse. @throws if the file cannot be read or holds none. */
 export function rootsFromFile(path: string): Roots {
   const text = readFileSync(path, "utf8");
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  const pem = blocks.filter(parses);
-  if (pem.length === 0) throw new Error("it holds no certificate in PEM form that can be read");
+  const pem = certificateBlocks(text).filter(parses);
+  if (pem.length === 0) throw new Error("it holds no certificate in PEM form that can be read and is for servers");
   return { pem, origin: path };
 }
 

@@ -18,6 +18,7 @@ export const CERTIFICATES = {
   "rotated-key": "good, with a new key every --rotate-every connections and on SIGHUP",
   wildcard: "*.test for dot.test, which TLS libraries refuse right below the top; *.dot.test for a.dot.test is good",
   intermediate: "good, signed by an intermediate CA that is sent along",
+  "empty-subject": "good, without a subject: who it is stands in the SAN alone",
   "no-intermediate": "signed by an intermediate CA that is not sent",
 } as const;
 
@@ -121,7 +122,8 @@ async function issueLeaf(
   nowMs: number,
 ): Promise<IssuedCertificate> {
   const keys = await newKeys();
-  const subject = `CN=${kind === "wrong-name" ? "wrong.invalid" : (names[0] ?? "dot.test")}`;
+  const commonName = kind === "wrong-name" ? "wrong.invalid" : (names[0] ?? "dot.test");
+  const subject = kind === "empty-subject" ? "" : `CN=${commonName}`;
   const selfSigned = kind === "self-signed";
   const listed = alternativeNames(kind, names);
   const leaf = await x509.X509CertificateGenerator.create({
@@ -145,6 +147,8 @@ async function issueLeaf(
         ? [
             new x509.SubjectAlternativeNameExtension(
               listed.map((value) => ({ type: isAddress(value) ? ("ip" as const) : ("dns" as const), value })),
+              // RFC 5280, 4.2.1.6: critical where there is no subject.
+              kind === "empty-subject",
             ),
           ]
         : []),

@@ -6,8 +6,8 @@
 
 import type { ByteStream, Clock, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
 import type { AddressBook } from "./address-book.ts";
-import { isNetworkFailure } from "./authentication.ts";
 import { isShortage } from "./blame.ts";
+import { isNetworkFailure } from "./failure-words.ts";
 
 /** RFC 8305, 5: the Connection Attempt Delay, 250 ms. */
 const ATTEMPT_DELAY_MS = 250;

@@ -13,13 +13,14 @@ import type { ByteStream, Clock, Random, StreamHandler, TlsOutcome } from "../ru
 import { FrameReader } from "../wire/frame.ts";
 import { readUint16 } from "../wire/octets.ts";
 import { keepaliveMsOf } from "../wire/options.ts";
-import { HEADER_OCTETS, TC } from "../wire/protocol.ts";
+import { HEADER_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
-import { checkOutcome, describeFailure, isNetworkFailure } from "./authentication.ts";
+import { checkOutcome } from "./authentication.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
+import { describeFailure, isNetworkFailure } from "./failure-words.ts";
 import { IdTable } from "./id-table.ts";
 import { IdleTimer } from "./idle-timer.ts";
-import { answers } from "./matching.ts";
+import { OTHER_QUESTION, whyNoAnswer } from "./matching.ts";
 import { OutgoingQueries } from "./outgoing.ts";
 import { Progress } from "./progress.ts";
 
@@ -71,11 +72,6 @@ export interface ConnectionParts {
 const TRICKLE_MS = 70;
 /** New queries go elsewhere sooner than those in flight are given up. */
 const STEER_MS = 20;
-
-/** One of each for all, since an error notes where it was made, which takes long. */
-const MALFORMED = new UpstreamError("malformed", "its answer is malformed");
-const OTHER_QUESTION = new UpstreamError("malformed", "it answered another question than was asked");
-const TRUNCATED = new UpstreamError("malformed", "its answer is truncated (TC), which no answer over TLS need be");
 
 export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
@@ -275,11 +271,8 @@ export class DotConnection implements Carrier {
     }
     exchange.carrier = undefined;
     const layout = this.#layout;
-    const isWellFormed = layout.scan(octets, start, length);
-    const isAnswer = isWellFormed && answers(exchange, octets, start, layout);
-    // There is no larger transport to ask again over, so an answer cut short is as good as none.
-    const isTruncated = (octets[start + 2]! & TC) !== 0;
-    if (isAnswer && !isTruncated) {
+    const whyNot = whyNoAnswer(exchange, octets, start, length, layout);
+    if (whyNot === undefined) {
       this.#ids.release(id);
       this.answered++;
       exchange.tookMs = this.lastHeardMs - Math.max(exchange.sentMs, this.#readyMs);
@@ -288,8 +281,8 @@ export class DotConnection implements Carrier {
     } else {
       // Nobody forges frames on an authenticated connection, so there is no better answer to wait for.
       this.#ids.quarantine(id);
-      this.#parts.owner.onMalformed(exchange, isAnswer ? TRUNCATED : isWellFormed ? OTHER_QUESTION : MALFORMED);
-      if (isWellFormed && !isAnswer && !this.#toleratesStray()) return false;
+      this.#parts.owner.onMalformed(exchange, whyNot);
+      if (whyNot === OTHER_QUESTION && !this.#toleratesStray()) return false;
     }
     return this.#state !== "closed";
   };

@@ -6,7 +6,7 @@
 
 import type { HelloSize, TlsHello } from "../config/config.ts";
 import type { ByteStream, Clock, StreamHandler, TlsDialOptions, TlsOutcome } from "../runtime/runtime.ts";
-import { isNetworkFailure } from "./authentication.ts";
+import { isNetworkFailure } from "./failure-words.ts";
 
 export interface HelloLimits {
   /** How long after TCP connected a handshake may take before the small hello is tried beside it. */

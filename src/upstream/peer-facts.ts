@@ -33,7 +33,12 @@ function sameAddress(a: string, b: string): boolean {
 
 /** The subjects of a chain in DER, the leaf first, each in one line: "CN=dot.test, O=Example". */
 export function subjectsOf(chain: readonly Uint8Array[]): string[] {
-  return chain.map((certificate) => new X509Certificate(certificate).subject.split("\n").join(", "));
+  return chain.map((certificate) => nameInOneLine(new X509Certificate(certificate).subject));
+}
+
+/** A name may be empty where a SAN says who it is (RFC 5280, 4.1.2.6); Bun then has none, against its type. */
+export function nameInOneLine(name: string | undefined): string {
+  return name === undefined || name === "" ? "no name" : name.split("\n").join(", ");
 }
 
 /** The leaf's key as --upstream takes it, "sha256/BASE64"; undefined for a kind of key that cannot be pinned. */

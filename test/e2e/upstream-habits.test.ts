@@ -227,3 +227,38 @@ describe("a path that loses ClientHellos of two packets", () => {
       expect(examined.code).toBe(1);
     }));
 });
+
+describe.each(["executable", "deno"] as const)("a certificate without a subject, %s", (form) => {
+  test("fdns, its query and its doctor take the name from the SAN", async () => {
+    await through(form, [["--certificate", "empty-subject"]], [], async (fdns, [upstream]) => {
+      await expectRight(fdns, "a.example");
+      const run = async (...words: string[]) => {
+        const flags = ["--upstream", upstream!.address, "--ca-file", upstream!.caFile, "--json"];
+        const child = Bun.spawn([...forms[form], ...words, ...flags], { env: bareEnvironment(), stdout: "pipe" });
+        const text = await new Response(child.stdout).text();
+        expect(await child.exited).toBe(0);
+        return JSON.parse(text);
+      };
+      expect((await run("query", "a.example")).authentication).toMatchObject({ san: "DNS:dot.test" });
+      expect(await run("doctor")).toMatchObject({ well: true, upstreams: [{ addresses: [{ reachable: true }] }] });
+    });
+  }, 20_000);
+});
+
+test.each(["TRUSTED CERTIFICATE", "X509 CERTIFICATE"])("--ca-file with a block of %s", async (label) => {
+  const upstream = await startScriptedUpstream(folder);
+  try {
+    const roots = join(folder, "labelled.pem");
+    writeFileSync(roots, (await Bun.file(upstream.caFile).text()).replaceAll(" CERTIFICATE-", ` ${label}-`));
+    const fdns = await startFdns({
+      flags: ["--listen", "127.0.0.1:0", "--upstream", upstream.address, "--ca-file", roots],
+    });
+    try {
+      await expectRight(fdns, "a.example");
+    } finally {
+      await fdns.stop();
+    }
+  } finally {
+    await upstream.stop();
+  }
+});

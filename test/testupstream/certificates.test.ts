@@ -71,6 +71,7 @@ test("each bad certificate is bad in its one way", async () => {
   expect((await issued("client-only-eku")).leaf.keyUsage).toEqual(["1.3.6.1.5.5.7.3.2"]);
   expect((await issued("wildcard")).leaf.subjectAltName).toBe("DNS:*.test");
   expect(await issued("intermediate")).toMatchObject({ chain: 2, signed: false });
+  expect(["", undefined]).toContain((await issued("empty-subject")).leaf.subject);
   expect(await issued("no-intermediate")).toMatchObject({ chain: 1, signed: false });
 });
 
@@ -88,6 +89,7 @@ const VERDICTS: Readonly<Record<CertificateKind, string>> = {
   "rotated-key": "",
   wildcard: "ERR_TLS_CERT_ALTNAME_INVALID",
   intermediate: "",
+  "empty-subject": "",
   "no-intermediate": "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 };
 

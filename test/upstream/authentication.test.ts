@@ -2,13 +2,7 @@ import "reflect-metadata";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { createHash, webcrypto } from "node:crypto";
 import type { PeerLeaf } from "../../src/runtime/runtime.ts";
-import {
-  checkLeaf,
-  checkOutcome,
-  describeFailure,
-  isNetworkFailure,
-  spkiHash,
-} from "../../src/upstream/authentication.ts";
+import { checkLeaf, checkOutcome, spkiHash } from "../../src/upstream/authentication.ts";
 
 let raw: Uint8Array;
 let pin: Uint8Array;
@@ -85,39 +79,4 @@ describe("the handshake's outcome", () => {
   test.each(["h2", "DOT", "", "dot "])("ALPN %p does not", (alpn) => {
     expect(checkOutcome(outcome(alpn))).toBeInstanceOf(Error);
   });
-});
-
-describe("what an operator reads", () => {
-  const failure = (code: string, message = "technical\nmore") => Object.assign(new Error(message), { code });
-  test.each([
-    ["CERT_HAS_EXPIRED", "its certificate has expired"],
-    ["CERT_NOT_YET_VALID", "its certificate is not valid yet (is the clock of this host right?)"],
-    ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed"],
-    ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate chain ends in a root that is not trusted"],
-    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate does not lead to a trusted root"],
-    ["INVALID_PURPOSE", "its certificate is not for servers (extended key usage)"],
-    ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another name: technical"],
-    ["ECONNREFUSED", "connection refused"],
-    ["ESOMETHING", "technical (ESOMETHING)"],
-  ])("%s", (code, text) => expect(describeFailure(failure(code))).toBe(text));
-
-  test("of a certificate for thousands of names, the first ones", () => {
-    const names = Array.from({ length: 2000 }, (_, i) => `DNS:host-${i}.example.net`).join(", ");
-    const text = describeFailure(failure("ERR_TLS_CERT_ALTNAME_INVALID", `not among: ${names}`));
-    expect(text).toStartWith("its certificate is for another name: not among: DNS:host-0.example.net, DNS:host-1.");
-    expect(text).toEndWith("DNS:host-9.example.net and 1990 more");
-  });
-
-  test("errors without a code, and none at all", () => {
-    expect(describeFailure(new Error("its key is wrong\nat x"))).toBe("its key is wrong");
-    expect(describeFailure(undefined)).toBe("it closed the connection during the handshake");
-  });
-
-  test.each([
-    ["ECONNREFUSED", true],
-    ["ETIMEDOUT", true],
-    ["ERR_SSL_WRONG_VERSION_NUMBER", false],
-    ["CERT_HAS_EXPIRED", false],
-    ["", false],
-  ])("%p is the network: %p", (code, is) => expect(isNetworkFailure(failure(code))).toBe(is));
 });

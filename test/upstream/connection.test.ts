@@ -51,7 +51,10 @@ describe("before the server has proved who it is", () => {
     ["ECONNREFUSED", "connect: connection refused"],
     ["EHOSTUNREACH", "connect: host unreachable"],
     ["CERT_HAS_EXPIRED", "authentication: its certificate has expired"],
-    ["ERR_SSL_WRONG_VERSION_NUMBER", "authentication: ERR_SSL_WRONG_VERSION_NUMBER"],
+    [
+      "ERR_SSL_WRONG_VERSION_NUMBER",
+      "authentication: the TLS handshake failed: wrong version number (ERR_SSL_WRONG_VERSION_NUMBER)",
+    ],
   ])("%s is told from other failures", (code, told) => {
     const scene = new Scene();
     scene.stream.close(Object.assign(new Error(code), { code }));
