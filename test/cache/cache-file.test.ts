@@ -18,6 +18,7 @@ import { KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store.ts";
 import { files } from "../../src/runtime/files.ts";
 import type { Files } from "../../src/runtime/kept-files.ts";
 import type { Clock } from "../../src/runtime/runtime.ts";
+import { ResponseLayout } from "../../src/wire/response.ts";
 import { CacheHost, MIB } from "../support/cache-host.ts";
 import { FakeFiles } from "../support/fake-files.ts";
 import { FakeLog } from "../support/fake-log.ts";
@@ -88,6 +89,23 @@ async function restored(on: FakeFiles, laterMs = 0, seed = 2): Promise<Run> {
 }
 
 describe("a warm restart", () => {
+  test("leaves out what a strict client could not parse, kept by a version that did not look", async () => {
+    const fake = await saved((run) => {
+      run.keepAddress("good.test", 300);
+      const questions = [question("bad.test")];
+      const octets = response({ questions, answers: [timed("bad.test", 65_280, 300, [1, 2, 3])] });
+      const layout = new ResponseLayout();
+      expect(layout.scan(octets, 0, octets.length)).toBe(true);
+      // An A record of three octets.
+      octets.set([0, 1], layout.ttlAt[0]! - 4);
+      const hash = run.store.hash(octets, 12, layout.questionOctets);
+      expect(run.store.put(0, hash, octets, 0, layout, 300, run.time.nowDs)).toBe(true);
+    });
+    const run = await restored(fake);
+    expect(run.look("good.test")).toBeDefined();
+    expect(run.look("bad.test")).toBeUndefined();
+  });
+
   test("gives back every answer, with its flags, its options and its age", async () => {
     const ede = option(15, [0, 18, 0x62]);
     const fake = await saved((run) => {
