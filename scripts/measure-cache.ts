@@ -57,7 +57,7 @@ class Answers {
     this.ask(number);
     this.#message.set(this.question, 12);
     const hash = this.store.hash(this.question, 0, QUESTION_OCTETS);
-    return this.store.put(0, hash, this.#message, 0, this.#layout, 3600, 1000);
+    return this.store.put(0, hash, this.#message, 0, this.#layout, 3600, 1000, 0);
   }
 
   /** What a hit takes: hash, look-up, copy, and whether it was intact. */

@@ -52,8 +52,8 @@ export class CacheFile {
   #work: Promise<unknown> = Promise.resolve();
   #isRestoring = false;
   #isStopped = false;
-  /** Of the cache when it was last written: while nothing was stored since, the file is as good as a new one. */
-  #savedStores = -1;
+  /** Of the cache when it was last written: while nothing changed since, the file is as good as a new one. */
+  #savedChanges = -1;
   #isFailing = false;
   /** Another process writes the file. */
   #isAnothers = false;
@@ -76,7 +76,7 @@ export class CacheFile {
   /** The operator had something forgotten: what is still to be restored is not, and the file is written anew soon. */
   flushed(): void {
     this.#isRestoring = false;
-    this.#savedStores = -1;
+    this.#savedChanges = -1;
     if (!this.#isStopped) this.#schedule(AFTER_FLUSH_MS);
   }
 
@@ -104,7 +104,7 @@ export class CacheFile {
     this.#cancel = this.#parts.clock.after(ms, () => {
       this.#schedule(this.#parts.everyMs);
       void this.#next(async () => {
-        if (this.#isStopped || this.#parts.store.counters.stores === this.#savedStores) return;
+        if (this.#isStopped || this.#parts.store.counters.changes === this.#savedChanges) return;
         await this.#try(() => this.#save());
       });
     });
@@ -156,7 +156,7 @@ export class CacheFile {
   }
 
   async #save(): Promise<void> {
-    const { stores } = this.#parts.store.counters;
+    const { changes } = this.#parts.store.counters;
     const file = await this.#begin();
     if (file === undefined) return;
     try {
@@ -166,13 +166,15 @@ export class CacheFile {
       await file.abandon();
       throw error;
     }
-    this.#savedStores = stores;
+    this.#savedChanges = changes;
   }
 
   async #write(file: FileReplacement): Promise<void> {
     const { clock, store, time, staleSeconds, log, path } = this.#parts;
     const room = new Uint8Array(PIECE_OCTETS + MAX_ENTRY_OCTETS);
-    const { nowDs } = time;
+    const nowMs = clock.nowMs();
+    const nowDs = time.at(nowMs);
+    const cacheMs = time.msAt(nowMs);
     writeSnapshotHeader(room, clock.wallMs());
     let filled = SNAPSHOT_HEADER_OCTETS;
     let checksum = 0;
@@ -181,7 +183,7 @@ export class CacheFile {
     const put = () => {
       const { entry } = walk;
       if (nowDs - entry.storedDs >= (entry.lifetimeSeconds + staleSeconds) * 10) return false;
-      const octets = writeSnapshotEntry(room, filled, store.octets, entry, nowDs);
+      const octets = writeSnapshotEntry(room, filled, store.octets, entry, cacheMs);
       if (octets === 0 || !walk.intact) return false;
       answers++;
       filled += octets;

@@ -59,6 +59,12 @@ export class CacheTime {
     return Math.floor(this.#ownMs / 100);
   }
 
+  /** The same in milliseconds, as a signed number of 32 bits that wraps: to tell which of two moments was first. */
+  msAt(nowMs: number): number {
+    this.at(nowMs);
+    return Math.floor(this.#ownMs) | 0;
+  }
+
   /** Looks at the uptime no more. */
   stop(): void {
     this.#endLooks();
@@ -96,5 +102,9 @@ export class FollowedCacheTime {
 
   at(nowMs: number): number {
     return Math.floor((nowMs + this.#shift[0]!) / 100);
+  }
+
+  msAt(nowMs: number): number {
+    return Math.floor(nowMs + this.#shift[0]!) | 0;
   }
 }

@@ -15,11 +15,12 @@ export class CacheCounters {
     this.capacityOctets = capacityOctets;
   }
 
+  /** Answers. */
   get entries(): number {
-    return this.#tallies[TALLY.ENTRIES]!;
+    return this.#tallies[TALLY.ENTRIES]! - this.#tallies[TALLY.ENDS]!;
   }
 
-  /** Of `entries`, those with KEY_DENIAL. */
+  /** Entries with KEY_DENIAL, ends among them. */
   get denials(): number {
     return this.#tallies[TALLY.DENIALS]!;
   }
@@ -33,6 +34,11 @@ export class CacheCounters {
     return this.#tallies[TALLY.STORES]!;
   }
 
+  /** Grows with whatever was stored or ended. */
+  get changes(): number {
+    return this.stores + this.#tallies[TALLY.ENDED]!;
+  }
+
   /** Entries given up to make room. */
   get evictions(): number {
     return this.#tallies[TALLY.EVICTIONS]!;
@@ -43,7 +49,7 @@ export class CacheCounters {
     return this.#tallies[TALLY.REPLACED]!;
   }
 
-  /** Stores that were not made: too large, or another thread was writing. */
+  /** Stores that were not made: too large, older than what is there, or another thread was writing. */
   get refused(): number {
     return Atomics.load(this.#words, REFUSED_WORD) >>> 0;
   }

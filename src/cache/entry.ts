@@ -4,11 +4,12 @@
  *     word 0      its own ref
  *          1      hash
  *          2      when it was stored, tenths of a second
- *          3      lifetime, seconds
+ *          3      lifetime, seconds; 0: an end, which is given to nobody
  *          4      octets of options (16 bits) | octets of the body (16)
  *          5      additional records (16) | TTLs (16)
  *          6      flags (8) | RCODE (12) | octets of the question (9)
- *          7      where the TTLs are, two octets each
+ *          7      when its question was asked, milliseconds
+ *          8      where the TTLs are, two octets each
  *          then   the body, from the header on: its ID 0, its question in lower case, which is the key
  *          then   its Extended DNS Errors, as options
  *
@@ -23,8 +24,9 @@ import { plainQuestionOctets } from "../wire/query.ts";
 import type { MessageLayout } from "../wire/response.ts";
 import { type Found, MAX_TTLS } from "./found.ts";
 import { type CacheMemory, UNIT_OCTETS } from "./memory.ts";
+import { isNewer } from "./newer.ts";
 
-const HEADER_WORDS = 7;
+const HEADER_WORDS = 8;
 const TTL_OCTETS = 2;
 const WORDS_A_UNIT = UNIT_OCTETS / 4;
 const SHORTS_A_UNIT = UNIT_OCTETS / 2;
@@ -51,6 +53,23 @@ export function flagsAt({ words }: CacheMemory, unit: number): number {
   return words[unit * WORDS_A_UNIT + 6]! >>> FLAGS_SHIFT;
 }
 
+/** Whether the entry at `unit` is newer than what was asked and stored at these times (newer.ts). */
+export function isNewerAt({ words }: CacheMemory, unit: number, askedMs: number, storedDs: number): boolean {
+  const at = unit * WORDS_A_UNIT;
+  return isNewer(words[at + 7]!, words[at + 2]!, askedMs, storedDs);
+}
+
+/** Whether the entry at `unit` is newer than the one at `other`. */
+export function isNewerThanAt(memory: CacheMemory, unit: number, other: number): boolean {
+  const at = other * WORDS_A_UNIT;
+  return isNewerAt(memory, unit, memory.words[at + 7]!, memory.words[at + 2]!);
+}
+
+/** Whether the entry only says that what was asked before it is over. */
+export function isEndAt({ words }: CacheMemory, unit: number): boolean {
+  return words[unit * WORDS_A_UNIT + 3] === 0;
+}
+
 export function isExpiredAt({ words }: CacheMemory, unit: number, nowDs: number): boolean {
   const at = unit * WORDS_A_UNIT;
   // Signed: an entry may have been stored a moment ahead of this thread's time.
@@ -61,13 +80,17 @@ export function setRefAt({ words }: CacheMemory, unit: number, ref: number): voi
   words[unit * WORDS_A_UNIT] = ref;
 }
 
-/** Whether the entry at `unit` has this ref and this key, whose question is at question[at, at + questionOctets). */
+/**
+ * Whether the entry at `unit` has this ref and this key, whose question is at question[at, at + questionOctets). Of its
+ * flags, those in `mask` count.
+ */
 export function isKeyAt(
   memory: CacheMemory,
   unit: number,
   ref: number,
   hash: number,
   flags: number,
+  mask: number,
   question: Uint8Array,
   at: number,
   questionOctets: number,
@@ -76,7 +99,7 @@ export function isKeyAt(
   const word = unit * WORDS_A_UNIT;
   if (words[word] !== ref || words[word + 1] !== hash) return false;
   const shape = words[word + 6]!;
-  if ((shape & QUESTION_MASK) !== questionOctets || shape >>> FLAGS_SHIFT !== flags) return false;
+  if ((shape & QUESTION_MASK) !== questionOctets || ((shape >>> FLAGS_SHIFT) & mask) !== flags) return false;
   const kept = (word + HEADER_WORDS) * 4 + (words[word + 5]! & 0xffff) * TTL_OCTETS + HEADER_OCTETS;
   return kept + questionOctets <= octets.length && sameQuestion(question, at, octets, kept, questionOctets);
 }
@@ -98,6 +121,7 @@ export function readEntry(memory: CacheMemory, unit: number, found: Found): bool
   found.hash = words[word + 1]! >>> 0;
   found.storedDs = words[word + 2]! >>> 0;
   found.lifetimeSeconds = words[word + 3]! >>> 0;
+  found.askedMs = words[word + 7]!;
   found.flags = shape >>> FLAGS_SHIFT;
   found.rcode = (shape >>> RCODE_SHIFT) & RCODE_MASK;
   found.questionOctets = questionOctets;
@@ -125,6 +149,7 @@ export function writeEntry(
   optionsOctets: number,
   lifetimeSeconds: number,
   storedDs: number,
+  askedMs: number,
 ): void {
   const { words, shorts } = memory;
   const word = unit * WORDS_A_UNIT;
@@ -136,6 +161,7 @@ export function writeEntry(
   words[word + 4] = bodyOctets | (optionsOctets << 16);
   words[word + 5] = ttlCount | (layout.additionalRecords << 16);
   words[word + 6] = questionOctets | (layout.rcode << RCODE_SHIFT) | (flags << FLAGS_SHIFT);
+  words[word + 7] = askedMs;
   const firstTtl = unit * SHORTS_A_UNIT + HEADER_WORDS * 2;
   for (let i = 0; i < ttlCount; i++) shorts[firstTtl + i] = layout.ttlAt[i]!;
   const at = (word + HEADER_WORDS) * 4 + ttlCount * TTL_OCTETS;

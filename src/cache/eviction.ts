@@ -11,7 +11,7 @@
  * Nothing here takes longer in a larger cache: one store moves MAX_MOVES entries at most, then tails go regardless.
  */
 
-import { flagsAt, hashAt, isExpiredAt, setRefAt, unitsAt } from "./entry.ts";
+import { flagsAt, hashAt, isEndAt, isExpiredAt, setRefAt, unitsAt } from "./entry.ts";
 import type { Ghosts } from "./ghosts.ts";
 import { KEY_DENIAL } from "./key.ts";
 import { type CacheMemory, TALLY, UNIT_OCTETS } from "./memory.ts";
@@ -75,6 +75,7 @@ export class Eviction {
     tallies[TALLY.USED + ring.number]! -= unitsAt(this.#memory, unit);
     tallies[TALLY.ENTRIES]!--;
     if ((flagsAt(this.#memory, unit) & KEY_DENIAL) !== 0) tallies[TALLY.DENIALS]!--;
+    if (isEndAt(this.#memory, unit)) tallies[TALLY.ENDS]!--;
   }
 
   clear(): void {

@@ -14,10 +14,13 @@ export interface FoundEntry extends MessageLayout {
   readonly hash: number;
   /** When it was stored, in tenths of a second of the cache's clock. */
   readonly storedDs: number;
+  /** 0: an end, which only says that what was asked before it is over. */
   readonly lifetimeSeconds: number;
+  /** When its question was asked, in milliseconds of the cache's clock (cache-time.ts, msAt). */
+  readonly askedMs: number;
 }
 
-/** The one object of its kind a store has; every look-up overwrites it. */
+/** A store has one for look-ups and one for the newest of several; each overwrites its own. */
 export class Found implements FoundEntry {
   rcode = 0;
   questionOctets = 0;
@@ -32,4 +35,5 @@ export class Found implements FoundEntry {
   hash = 0;
   storedDs = 0;
   lifetimeSeconds = 0;
+  askedMs = 0;
 }

@@ -34,9 +34,19 @@ export const LOCK_WORD = 32;
 export const REFUSED_WORD = 33;
 
 /** What writers count, in `tallies`; changed only by who holds the lock. */
-export const TALLY = { ENTRIES: 24, DENIALS: 25, USED: 26, STORES: 28, EVICTIONS: 29, REPLACED: 30 } as const;
+export const TALLY = {
+  ENTRIES: 24,
+  DENIALS: 25,
+  USED: 26,
+  /** Of ENTRIES, those that are ends. */
+  ENDS: 28,
+  STORES: 29,
+  EVICTIONS: 30,
+  REPLACED: 31,
+  ENDED: 32,
+} as const;
 
-const CONTROL_OCTETS = 256;
+const CONTROL_OCTETS = 320;
 /**
  * A slot for so many octets, or up to twice as many, as the number of slots is a power of two. An answer of 100 octets
  * takes 136, so two slots of five are full in a cache of 32 MiB or another power of two, and at most 85 % in any. There

@@ -129,7 +129,7 @@ class Restoring {
   }
 
   #take(): boolean {
-    const { store, time, staleSeconds, limits } = this.#parts;
+    const { clock, store, time, staleSeconds, limits } = this.#parts;
     const { flags, messageStart: start, messageOctets } = this.#entry;
     const layout = this.#layout;
     const room = this.#room;
@@ -142,9 +142,9 @@ class Restoring {
     const lifetimeSeconds = Math.min(this.#entry.lifetimeSeconds, lifetimeOf(room, start, layout, qtype, limits));
     if (lifetimeSeconds === 0 || ageDs >= (lifetimeSeconds + staleSeconds) * 10) return false;
     const hash = store.hash(this.#question, 0, questionOctets);
-    const storedDs = time.nowDs - ageDs;
-    const isThere = store.find(this.#question, questionOctets, flags, hash);
-    if (isThere && store.found.storedDs >= storedDs) return false;
-    return store.put(flags, hash, room, start, layout, lifetimeSeconds, storedDs);
+    const nowMs = clock.nowMs();
+    const askedMs = (time.msAt(nowMs) - ageDs * 100) | 0;
+    // What was asked since is newer, and stays.
+    return store.put(flags, hash, room, start, layout, lifetimeSeconds, time.at(nowMs) - ageDs, askedMs);
   }
 }

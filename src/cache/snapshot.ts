@@ -7,7 +7,7 @@
  *     entries     2  octets of the message
  *      (oldest    1  flags of the key
  *       first)    1  0
- *                 4  how old it was then, tenths of a second
+ *                 4  how long ago its question was asked then, tenths of a second
  *                 4  its lifetime, seconds
  *                    the message, as it would go to a client
  *     end         4  CRC-32 of all before
@@ -73,14 +73,15 @@ export function writeSnapshotEntry(
   at: number,
   octets: Uint8Array,
   entry: FoundEntry,
-  nowDs: number,
+  /** As CacheTime.msAt. */
+  cacheMs: number,
 ): number {
   const messageOctets = storedMessageOctets(entry);
   if (messageOctets > MAX_MESSAGE_OCTETS) return 0;
   writeUint16(room, at, messageOctets);
   room[at + 2] = entry.flags;
   room[at + 3] = 0;
-  writeUint32(room, at + 4, Math.max(0, nowDs - entry.storedDs));
+  writeUint32(room, at + 4, Math.ceil(Math.max(0, (cacheMs - entry.askedMs) | 0) / 100));
   writeUint32(room, at + 8, entry.lifetimeSeconds);
   writeStoredMessage(room, at + ENTRY_HEADER_OCTETS, octets, entry);
   return ENTRY_HEADER_OCTETS + messageOctets;

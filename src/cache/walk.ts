@@ -1,12 +1,12 @@
-/** A walk over every live entry, in slices as long as the caller likes. */
+/** A walk over every answer, in slices as long as the caller likes. */
 
-import { hashAt, readEntry, unitsAt } from "./entry.ts";
+import { hashAt, isEndAt, readEntry, unitsAt } from "./entry.ts";
 import { Found, type FoundEntry } from "./found.ts";
 import type { CacheMemory } from "./memory.ts";
 import { isLive, type Ring } from "./ring.ts";
 import type { Slots } from "./slots.ts";
 
-/** Each live entry once, oldest first in each ring. What is stored, moved or given up meanwhile may be left out. */
+/** Each answer once, oldest first in each ring. What is stored, moved or given up meanwhile may be left out. */
 export interface StoreWalk {
   /** Goes on to the next entry; false at the end. */
   next(): boolean;
@@ -83,8 +83,9 @@ export class Walk implements StoreWalk {
     return false;
   }
 
-  /** False if the entry was replaced, removed or overwritten. */
+  /** False if the entry is an end, or was replaced, removed or overwritten. */
   #read(unit: number): boolean {
+    if (isEndAt(this.#memory, unit)) return false;
     return this.#slots.slotOf(hashAt(this.#memory, unit), this.#ref) >= 0 && readEntry(this.#memory, unit, this.#found);
   }
 

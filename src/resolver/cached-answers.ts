@@ -1,20 +1,24 @@
 /** Answers kept, as queries need them: what is found and how old it is, what it becomes, what is kept of a new one. */
 
 import type { CacheTime } from "../cache/cache-time.ts";
-import { writeDenial, writeDenialQuestion } from "../cache/denial.ts";
 import { type LifetimeLimits, lifetimeOf } from "../cache/lifetime.ts";
+import { PendingEnds } from "../cache/pending-ends.ts";
 import { type CacheStore, type FoundEntry, KEY_CD, KEY_DENIAL, KEY_DO } from "../cache/store.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import { ageTtls, setTtls, writeAnswer } from "../wire/compose.ts";
-import { parentAt } from "../wire/name.ts";
-import { copyOctets } from "../wire/octets.ts";
-import { AD, EDE, HEADER_OCTETS, MAX_QUESTION_OCTETS, RCODE } from "../wire/protocol.ts";
+import { isBlocked } from "../wire/options.ts";
+import { AD, EDE, RCODE } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
-import { type MessageLayout, ResponseLayout } from "../wire/response.ts";
+import { answerCount } from "../wire/records.ts";
+import type { MessageLayout } from "../wire/response.ts";
+import { KeptDenials } from "./kept-denials.ts";
+import { StaleChoice } from "./stale-choice.ts";
 
 export interface CachedAnswersParts {
   readonly store: CacheStore;
-  /** The cache's time, in tenths of a second (cache/cache-time.ts), at the clock's nowMs. */
-  readonly time: Pick<CacheTime, "at">;
+  readonly clock: Pick<Clock, "after">;
+  /** The cache's time (cache/cache-time.ts) at the clock's nowMs. */
+  readonly time: Pick<CacheTime, "at" | "msAt">;
   readonly lifetime: LifetimeLimits;
   /** How long past its end an answer may be used; 0: not at all. */
   readonly staleSeconds: number;
@@ -28,8 +32,6 @@ export type Freshness = (typeof Freshness)[keyof typeof Freshness];
 const STALE_TTL_SECONDS = 30;
 /** The part of its life after which an answer that is asked for is refreshed. */
 const ENDING = 0.9;
-/** A longer denial is not kept: one is an SOA, and up to four records of NSEC or NSEC3 with their signatures. */
-const DENIAL_OCTETS = 4096;
 /** Ages above are of entries stored a moment ahead of this thread's time. */
 const MAX_AGE_DS = 2 ** 31;
 
@@ -41,15 +43,22 @@ export function keyFlags(query: Query): number {
 export class CachedAnswers {
   readonly #store: CacheStore;
   readonly #parts: CachedAnswersParts;
+  readonly #ends: PendingEnds;
+  readonly #denials: KeptDenials;
+  readonly #stale: StaleChoice;
   #ageDs = 0;
-  /** The question of a denial: an ancestor's name, type 0. */
-  readonly #denied = new Uint8Array(MAX_QUESTION_OCTETS);
-  readonly #denial = new Uint8Array(DENIAL_OCTETS);
-  readonly #denialLayout = new ResponseLayout();
+  #nowDs = 0;
+  /** What was found is of a query with other flags. */
+  #isForeign = false;
+  readonly #isFresh = () => this.#freshness() === Freshness.FRESH;
+  readonly #isUsable = () => this.#freshness() !== Freshness.NONE;
 
   constructor(parts: CachedAnswersParts) {
     this.#store = parts.store;
     this.#parts = parts;
+    this.#ends = new PendingEnds(parts.store, parts.clock);
+    this.#denials = new KeptDenials(parts.store, this.#ends);
+    this.#stale = new StaleChoice(parts.store, this.#denials, this.#ends);
   }
 
   /** What the last look() found, when that was not NONE. */
@@ -59,17 +68,13 @@ export class CachedAnswers {
 
   /** Looks for an answer to the query, whose key is `flags` and `hash`. */
   look(query: Query, flags: number, hash: number, nowMs: number): Freshness {
-    const nowDs = this.#parts.time.at(nowMs);
-    const exact = this.#store.find(query.question, query.questionOctets, flags, hash)
-      ? this.#freshness(nowDs)
-      : Freshness.NONE;
-    if (exact === Freshness.FRESH || this.#store.counters.denials === 0) return exact;
-    if (this.#lookForDenial(query, flags, nowDs)) return Freshness.FRESH;
-    // The search for a denial took the place of what was found.
-    if (exact === Freshness.NONE || !this.#store.find(query.question, query.questionOctets, flags, hash)) {
-      return Freshness.NONE;
-    }
-    return this.#freshness(nowDs);
+    this.#nowDs = this.#parts.time.at(nowMs);
+    this.#isForeign = false;
+    if (this.#store.find(query.question, query.questionOctets, flags, hash) && this.#isFresh()) return Freshness.FRESH;
+    if (this.#denials.find(query, flags, this.#isFresh)) return Freshness.FRESH;
+    if (this.#parts.staleSeconds === 0 || !this.#stale.find(query, flags, hash, this.#isUsable)) return Freshness.NONE;
+    this.#isForeign = ((this.#store.found.flags ^ flags) & (KEY_DO | KEY_CD)) !== 0;
+    return Freshness.STALE;
   }
 
   /** Whether what was found ends so soon that it should be refreshed. */
@@ -88,62 +93,52 @@ export class CachedAnswers {
     const { found, octets } = this.#store;
     const ede = isStale ? (found.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER) : EDE.NONE;
     const length = writeAnswer(room, at, limit, query, udpPayloadSize, octets, found.messageStart, found, ede);
+    // Without its signatures, or checked for another query: nobody vouches for it to this client.
+    if (this.#isForeign) room[at + 3]! &= ~AD;
     if (isStale) setTtls(room, at, found, STALE_TTL_SECONDS, query.questionOctets);
     else ageTtls(room, at, found, Math.floor(this.#ageDs / 10), query.questionOctets);
     return this.#store.intact ? length : -1;
   }
 
-  /** Keeps an upstream's answer for as long as it may be; its TTLs become those that clients are shown. */
+  /**
+   * Keeps an upstream's answer for as long as it may be; its TTLs become those that clients are shown. Whatever is older
+   * is replaced, or forgotten if the answer may not be kept. `beganMs`: when it was asked for. A failure changes nothing:
+   * an upstream that starts refusing must not take what is given when nobody answers.
+   */
   keep(
-    qtype: number,
+    query: Query,
     flags: number,
     hash: number,
     octets: Uint8Array,
     start: number,
     layout: MessageLayout,
+    beganMs: number,
     nowMs: number,
   ): void {
-    const seconds = lifetimeOf(octets, start, layout, qtype, this.#parts.lifetime);
-    if (seconds === 0) return;
-    const nowDs = this.#parts.time.at(nowMs);
-    this.#store.put(flags, hash, octets, start, layout, seconds, nowDs);
-    const isValidated = (octets[start + 3]! & AD) !== 0;
-    if (layout.rcode === RCODE.NXDOMAIN && isValidated) this.#keepDenial(flags, octets, start, layout, seconds, nowDs);
-  }
-
-  /** RFC 8020: what was validated not to exist has nothing below it, of any type. */
-  #keepDenial(
-    flags: number,
-    octets: Uint8Array,
-    start: number,
-    layout: MessageLayout,
-    seconds: number,
-    nowDs: number,
-  ): void {
-    const written = writeDenial(this.#denial, octets, start, layout);
-    if (written === 0 || !this.#denialLayout.scan(this.#denial, 0, written)) return;
-    const { questionOctets } = this.#denialLayout;
-    copyOctets(this.#denial, HEADER_OCTETS, this.#denied, 0, questionOctets);
-    const denialFlags = flags | KEY_DENIAL;
-    const hash = this.#store.hash(this.#denied, 0, questionOctets);
-    this.#store.put(denialFlags, hash, this.#denial, 0, this.#denialLayout, seconds, nowDs);
-  }
-
-  /** Whether the name, or one above it, is denied at this time. */
-  #lookForDenial(query: Query, flags: number, nowDs: number): boolean {
-    const denialFlags = flags | KEY_DENIAL;
-    for (let at = 0; at >= 0; at = parentAt(query.question, at)) {
-      const octets = writeDenialQuestion(this.#denied, query.question, query.questionOctets, at);
-      const hash = this.#store.hash(this.#denied, 0, octets);
-      if (!this.#store.find(this.#denied, octets, denialFlags, hash)) continue;
-      if (this.#freshness(nowDs) === Freshness.FRESH) return true;
+    const isNegative = layout.rcode === RCODE.NXDOMAIN;
+    if (layout.rcode !== RCODE.NOERROR && !isNegative && !isBlocked(octets, start, layout)) return;
+    const { time, lifetime } = this.#parts;
+    const seconds = lifetimeOf(octets, start, layout, query.qtype, lifetime);
+    const nowDs = time.at(nowMs);
+    // A clock that went back meanwhile tells nothing of it.
+    const askedMs = (time.msAt(nowMs) - Math.max(0, Math.floor(nowMs - beganMs))) | 0;
+    const isKept = seconds > 0 && this.#store.put(flags, hash, octets, start, layout, seconds, nowDs, askedMs);
+    if (!isKept) this.#ends.end(query.question, query.questionOctets, flags, hash, nowDs, askedMs);
+    // The owner of an alias exists, even if its target does not (RFC 6604, 3).
+    if (layout.rcode === RCODE.NOERROR || (isNegative && answerCount(octets, start) > 0)) {
+      this.#denials.endThoseOf(query, octets, start, layout, nowDs, askedMs);
     }
-    return false;
+    const isValidated = (octets[start + 3]! & AD) !== 0;
+    if (isNegative && isValidated) {
+      this.#denials.keep(flags, octets, start, layout, isKept ? seconds : 0, nowDs, askedMs);
+    }
   }
 
-  #freshness(nowDs: number): Freshness {
+  #freshness(): Freshness {
     const { storedDs, lifetimeSeconds } = this.#store.found;
-    const ageDs = (nowDs - storedDs) >>> 0;
+    // An end.
+    if (lifetimeSeconds === 0) return Freshness.NONE;
+    const ageDs = (this.#nowDs - storedDs) >>> 0;
     this.#ageDs = ageDs > MAX_AGE_DS ? 0 : ageDs;
     if (this.#ageDs < lifetimeSeconds * 10) return Freshness.FRESH;
     const endsDs = (lifetimeSeconds + this.#parts.staleSeconds) * 10;

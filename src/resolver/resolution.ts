@@ -23,6 +23,8 @@ export class Resolution extends Exchange {
   /** The key of its question: DO and CD, and the hash of everything. */
   flags = 0;
   hash = 0;
+  /** When it began, on the clock's nowMs. */
+  beganMs = 0;
   /** The last to come first. */
   waiters: ClientQuery | undefined = undefined;
   waiting = 0;
@@ -36,8 +38,9 @@ export class Resolution extends Exchange {
     this.#owner = owner;
   }
 
-  start(query: Query, flags: number, hash: number, deadlineMs: number): void {
+  start(query: Query, flags: number, hash: number, nowMs: number, deadlineMs: number): void {
     this.begin(deadlineMs);
+    this.beganMs = nowMs;
     this.query.copyFrom(query);
     // Asked for always, so that whoever waits or asks later can be told (RFC 6840, 5.7); shown to those who asked.
     this.query.ad = true;

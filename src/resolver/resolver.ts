@@ -190,7 +190,7 @@ export class Resolver implements ResolutionOwner {
 
   #prepare(query: Query, flags: number, hash: number, nowMs: number): Resolution {
     const resolution = this.#spareResolutions.pop() ?? new Resolution(this);
-    resolution.start(query, flags, hash, nowMs + this.#parts.queryTimeoutMs);
+    resolution.start(query, flags, hash, nowMs, nowMs + this.#parts.queryTimeoutMs);
     this.#inFlight.add(resolution);
     return resolution;
   }
@@ -208,8 +208,8 @@ export class Resolver implements ResolutionOwner {
       this.#failures.unanswered(query, flags, hash, nowMs, EDE.OTHER, false);
     } else {
       this.#failures.forget(query, flags, hash, nowMs);
-      this.#parts.answers?.keep(query.qtype, flags, hash, octets, start, layout, nowMs);
     }
+    this.#parts.answers?.keep(query, flags, hash, octets, start, layout, resolution.beganMs, nowMs);
     this.#remove(resolution);
     let one = resolution.takeWaiters();
     while (one !== undefined) {

@@ -31,7 +31,7 @@ export interface ServingParts {
   readonly roots: readonly string[];
   /** Where answers are kept; undefined: nowhere. */
   readonly memory: SharedArrayBuffer | undefined;
-  readonly cacheTime: Pick<CacheTime, "at">;
+  readonly cacheTime: Pick<CacheTime, "at" | "msAt">;
   /** undefined: this is the only worker. */
   readonly share: WorkerShare | undefined;
 }
@@ -107,6 +107,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
       store &&
       new CachedAnswers({
         store,
+        clock,
         time: cacheTime,
         lifetime: lifetimeLimits(config),
         staleSeconds: config.cacheStaleSeconds,

@@ -42,3 +42,18 @@ const FINAL_ERRORS: ReadonlySet<number> = new Set([1, 2, 5, 6, 7, 8, 9, 10, 11, 
 export function isFinalError(octets: Uint8Array, start: number, layout: MessageLayout): boolean {
   return FINAL_ERRORS.has(extendedErrorOf(octets, start, layout));
 }
+
+/** Blocked, censored and filtered (RFC 8914, 4.16 to 4.18). */
+const FIRST_BLOCKED = 15;
+const LAST_BLOCKED = 17;
+
+/** Whether one of its Extended DNS Errors says that a policy withholds what there is. */
+export function isBlocked(octets: Uint8Array, start: number, layout: MessageLayout): boolean {
+  const end = start + layout.optionsEnd;
+  for (let at = start + layout.optionsStart; at + 6 <= end; at += 4 + readUint16(octets, at + 2)) {
+    if (readUint16(octets, at) !== OPTION.EXTENDED_ERROR || readUint16(octets, at + 2) < 2) continue;
+    const code = readUint16(octets, at + 4);
+    if (code >= FIRST_BLOCKED && code <= LAST_BLOCKED) return true;
+  }
+  return false;
+}

@@ -167,6 +167,24 @@ describe("a warm restart", () => {
     expect(run.look("a.test")?.message.at(-1)).toBe(2);
   });
 
+  test("brings nothing back that has ended since: by whatever query, or while the file is read", async () => {
+    const fake = await saved((run) => {
+      run.keepAddress("a.test", 300, 1);
+      run.keepAddress("a.test", 300, 1, KEY_DO);
+      run.keepAddress("b.test", 300, 2);
+      run.clock.advance(100);
+      run.end("a.test", KEY_CD);
+    });
+    const later = await restored(fake);
+    for (const flags of [0, KEY_DO, KEY_CD]) expect(later.look("a.test", 1, flags)).toBeUndefined();
+    expect(later.look("b.test")?.message.at(-1)).toBe(2);
+    const run = new Run(fake, PATH, MIB, 2);
+    run.wallAheadMs = 5000;
+    fake.onRead = () => run.end("b.test", KEY_CD);
+    await run.file.start();
+    expect(run.look("b.test")).toBeUndefined();
+  });
+
   test("holds to limits that are narrower now", async () => {
     const fake = await saved((run) => run.keepAddress("a.test", 3600));
     const run = new Run(fake);
@@ -282,10 +300,11 @@ describe("a file that cannot be used is ignored with one line", () => {
 });
 
 describe("writing", () => {
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+
   test("happens every so often, if something was stored since", async () => {
     const fake = new FakeFiles();
     const run = await restored(fake);
-    const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
     run.keepAddress("a.test", 300);
     run.clock.advance(EVERY_MS - 1000);
     await settled();
@@ -312,6 +331,19 @@ describe("writing", () => {
     expect(fake.begun).toBe(0);
     run.time.stop();
     expect(run.clock.timers).toBe(0);
+  });
+
+  test("happens, too, if something has ended since", async () => {
+    const fake = new FakeFiles();
+    const run = await restored(fake);
+    run.keepAddress("a.test", 300, 1);
+    run.clock.advance(EVERY_MS);
+    await settled();
+    run.end("a.test");
+    run.clock.advance(EVERY_MS);
+    await settled();
+    expect(fake.commits).toBe(2);
+    expect((await restored(fake)).look("a.test")).toBeUndefined();
   });
 
   test("a flush while the file is read ends the reading", async () => {

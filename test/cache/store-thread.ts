@@ -73,7 +73,7 @@ class Thread {
     const hash = this.#store.hash(question, 0, question.length);
     if ((version & 0xfff) === 0) this.#store.remove(question, question.length, 0, hash);
     else if ((version & 0xffff) === 1) this.#store.flush();
-    else if (this.#store.put(0, hash, this.#copy, 0, this.#compose(key, version), version, version))
+    else if (this.#store.put(0, hash, this.#copy, 0, this.#compose(key, version), version, 1000, 0))
       this.report.stores++;
     else this.report.refused++;
   }
@@ -113,7 +113,7 @@ class Thread {
     const { found } = this.#store;
     const version = found.lifetimeSeconds;
     const start = 12 + question.length;
-    if (found.bodyOctets !== start + lengthOf(key, version) || found.storedDs !== version) return false;
+    if (found.bodyOctets !== start + lengthOf(key, version) || found.storedDs !== 1000) return false;
     if (found.rcode !== (version & 0xfff) || found.additionalRecords !== (version & 0xff)) return false;
     if (found.ttlCount !== ttlsOf(version)) return false;
     for (let i = 0; i < found.ttlCount; i++) if (found.ttlAt[i] !== ((version + key + i) & 0xffff)) return false;
@@ -141,7 +141,7 @@ class Thread {
       },
     });
     const question = questions[1]!;
-    this.#store.put(0, this.#store.hash(question, 0, question.length), this.#copy, 0, deadly, 60, 0);
+    this.#store.put(0, this.#store.hash(question, 0, question.length), this.#copy, 0, deadly, 60, 1000, 100_000);
   }
 }
 

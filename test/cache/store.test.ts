@@ -26,7 +26,7 @@ describe("an answer in the store", () => {
     expect(layout.scan(message, 0, message.length)).toBe(true);
     const asked = Uint8Array.from(question("wWW.example.TEST", 65));
     const hash = store.hash(asked, 0, asked.length);
-    expect(store.put(0, hash, message, 0, layout, 60, 0)).toBe(true);
+    expect(store.put(0, hash, message, 0, layout, 60, 0, 0)).toBe(true);
     expect(find(store, asked)).toBe(true);
     const { messageStart, bodyOctets } = store.found;
     expect([...store.octets.subarray(messageStart, messageStart + bodyOctets)]).toEqual([
@@ -58,7 +58,7 @@ describe("an answer in the store", () => {
     const message = Uint8Array.from([0, 0, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, ...a!]);
     const layout = new ResponseLayout();
     layout.scan(message, 0, message.length);
-    store.put(KEY_DO, store.hash(a!, 0, a!.length), message, 0, layout, 60, 0);
+    store.put(KEY_DO, store.hash(a!, 0, a!.length), message, 0, layout, 60, 0, 0);
     expect(find(store, a!, KEY_DO)).toBe(true);
     expect(find(store, b!, KEY_DO)).toBe(false);
     for (const flags of [0, KEY_CD, KEY_DO | KEY_CD, KEY_DO | KEY_DENIAL]) expect(find(store, a!, flags)).toBe(false);
@@ -80,7 +80,7 @@ describe("an answer in the store", () => {
     const layout = new ResponseLayout();
     expect(layout.scan(message, 4, message.length - 4)).toBe(true);
     const key = Uint8Array.from(asked);
-    expect(store.put(0, store.hash(key, 0, key.length), message, 4, layout, 60, 0)).toBe(true);
+    expect(store.put(0, store.hash(key, 0, key.length), message, 4, layout, 60, 0, 0)).toBe(true);
     expect(find(store, key)).toBe(true);
     const { found } = store;
     expect(found.rcode).toBe(3);
@@ -166,7 +166,7 @@ describe("the store refuses", () => {
     const pointer = Uint8Array.from([...new Array(12).fill(0), 1, 97, 0xc0, 12, 0, 1, 0, 1]);
     const layout = { ...answerOf(1, 0).layout, bodyOctets: pointer.length, ttlAt: new Uint16Array(0), ttlCount: 0 };
     for (const questionOctets of [0, 3, 4, 5, 8]) {
-      expect(store.put(0, 1, pointer, 0, { ...layout, questionOctets }, 60, 0)).toBe(false);
+      expect(store.put(0, 1, pointer, 0, { ...layout, questionOctets }, 60, 0, 0)).toBe(false);
     }
     expect(store.counters).toMatchObject({ refused: 5, entries: 0 });
   });

@@ -14,6 +14,7 @@ export interface StoredAnswer {
   readonly layout: MessageLayout;
   readonly lifetimeSeconds: number;
   readonly storedDs: number;
+  readonly askedMs: number;
 }
 
 export interface AnswerShape {
@@ -23,6 +24,7 @@ export interface AnswerShape {
   readonly flags?: number;
   readonly lifetimeSeconds?: number;
   readonly storedDs?: number;
+  readonly askedMs?: number;
 }
 
 /** "nKEY.example", type A, class IN, as octets. */
@@ -50,6 +52,7 @@ export function answerOf(key: number, version: number, shape: AnswerShape = {}):
     flags: shape.flags ?? 0,
     lifetimeSeconds: shape.lifetimeSeconds ?? 300,
     storedDs: shape.storedDs ?? 1000,
+    askedMs: shape.askedMs ?? (shape.storedDs ?? 1000) * 100,
     layout: {
       rcode: version % 4096,
       questionOctets: question.length,
@@ -69,8 +72,17 @@ export function storeOf(octets: number, parts: Partial<CacheStoreParts> = {}): C
 }
 
 export function put(store: CacheStore, answer: StoredAnswer): boolean {
-  const { question, flags, octets, layout, lifetimeSeconds, storedDs } = answer;
-  return store.put(flags, store.hash(question, 0, question.length), octets, 0, layout, lifetimeSeconds, storedDs);
+  const { question, flags, octets, layout, lifetimeSeconds, storedDs, askedMs } = answer;
+  return store.put(
+    flags,
+    store.hash(question, 0, question.length),
+    octets,
+    0,
+    layout,
+    lifetimeSeconds,
+    storedDs,
+    askedMs,
+  );
 }
 
 export function find(store: CacheStore, question: Uint8Array, flags = 0): boolean {

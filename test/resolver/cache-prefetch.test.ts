@@ -54,17 +54,24 @@ describe("an answer asked for in the last tenth of its life", () => {
   test.each([
     ["has TTL 0", positive(0)],
     ["says that there is no such name, without an SOA", { flags: 0x8183 }],
-  ])("once, also if what comes may not be kept: it %s", (_what, fresh) => {
+  ])("and is given no more if what comes may not be kept: it %s", (_what, fresh) => {
+    const scene = ending();
+    expect(scene.ask().reply).toMatchObject({ rcode: 0, addresses: ["192.0.2.1"] });
+    scene.answer(fresh);
+    expect(scene.asked).toEqual([]);
+    expect(scene.ask().isAnswered).toBe(false);
+    expect(scene.asked).toHaveLength(1);
+  });
+
+  test("once, also if an upstream fails then", () => {
     const scene = ending();
     scene.ask();
-    scene.answer(fresh);
+    scene.answer({ flags: 0x8182 });
     for (let second = 0; second < 10; second++) {
       expect(scene.ask().reply).toMatchObject({ rcode: 0, addresses: ["192.0.2.1"] });
       scene.seconds(1);
     }
     expect(scene.asked).toEqual([]);
-    scene.ask();
-    expect(scene.asked).toHaveLength(1);
   });
 
   test("each time that a new answer has come to its end", () => {

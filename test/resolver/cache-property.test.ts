@@ -28,7 +28,7 @@ const answer: fc.Arbitrary<ModelAnswer> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("nxdomain" as const), isValidated: fc.boolean(), ttlSeconds }),
   },
-  fc.record({ kind: fc.constantFrom("servfail" as const, "bogus" as const, "refused" as const) }),
+  fc.record({ kind: fc.constantFrom("servfail" as const, "bogus" as const, "refused" as const, "blocked" as const) }),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -60,6 +60,7 @@ function messageOf(one: ModelAnswer): MessageParts {
     return { flags: one.isValidated ? 0x81a3 : 0x8183, authority };
   }
   if (one.kind === "bogus") return { flags: 0x8182, additional: [opt({ options: option(15, [0, 6]) })] };
+  if (one.kind === "blocked") return { flags: 0x8185, additional: [opt({ options: option(15, [0, 15]) })] };
   return { flags: one.kind === "servfail" ? 0x8182 : 0x8185 };
 }
 

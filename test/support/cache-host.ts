@@ -40,7 +40,9 @@ export class CacheHost {
     const lifetimeSeconds = lifetimeOf(octets, 0, layout, qtype, this.limits);
     if (lifetimeSeconds === 0) return false;
     const hash = this.store.hash(asked, 0, asked.length);
-    return this.store.put(flags, hash, octets, 0, layout, lifetimeSeconds, this.time.nowDs);
+    const { nowDs } = this.time;
+    const askedMs = this.time.msAt(this.clock.nowMs());
+    return this.store.put(flags, hash, octets, 0, layout, lifetimeSeconds, nowDs, askedMs);
   }
 
   /** Stores an A record. */
@@ -49,10 +51,19 @@ export class CacheHost {
     return this.keep(response({ questions, answers: [timed(owner, 1, ttlSeconds, [192, 0, 2, last])] }), flags);
   }
 
+  /** A newer answer has come that may not be kept. */
+  end(owner: string, flags = 0): boolean {
+    const asked = Uint8Array.from(question(owner));
+    const askedMs = this.time.msAt(this.clock.nowMs());
+    const hash = this.store.hash(asked, 0, asked.length);
+    return this.store.end(asked, asked.length, flags, hash, this.time.nowDs, askedMs);
+  }
+
   look(owner: readonly number[] | string, type = 1, flags = 0): CachedAnswer | undefined {
     const asked = Uint8Array.from(question(owner, type));
     const { store } = this;
     if (!store.find(asked, asked.length, flags, store.hash(asked, 0, asked.length))) return undefined;
+    if (store.found.lifetimeSeconds === 0) return undefined;
     const message = new Uint8Array(storedMessageOctets(store.found));
     writeStoredMessage(message, 0, store.octets, store.found);
     const ageSeconds = (this.time.nowDs - store.found.storedDs) / 10;

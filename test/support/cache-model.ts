@@ -14,8 +14,9 @@ export const RULES = {
 type Good =
   | { readonly kind: "address"; readonly number: number; readonly ttlSeconds: number }
   | { readonly kind: "nxdomain"; readonly isValidated: boolean; readonly ttlSeconds: number };
+type Bad = "servfail" | "bogus" | "refused" | "blocked";
 
-export type ModelAnswer = Good | { readonly kind: "servfail" | "bogus" | "refused" };
+export type ModelAnswer = Good | { readonly kind: Bad };
 
 export type ModelFailure = "connect" | "timeout";
 
@@ -29,10 +30,21 @@ export interface ModelReply {
 interface Kept {
   readonly rcode: number;
   readonly addresses: readonly string[];
+  /** 0: given to nobody, it only says that what was asked before is over. */
   readonly ttlSeconds: number;
   readonly storedMs: number;
+  readonly askedMs: number;
+  readonly flags: string;
   isRefreshed: boolean;
 }
+
+interface Given {
+  readonly kept: Kept;
+  readonly isStale: boolean;
+}
+
+/** DO and CD. */
+const FLAGS = ["false-false", "true-false", "false-true", "true-true"];
 
 interface Failed {
   failedMs: number;
@@ -50,6 +62,7 @@ interface UnderWay {
 }
 
 const BOGUS = 6;
+const BLOCKED = 15;
 const SERVFAIL = { rcode: 2, addresses: [], ttlSeconds: undefined };
 
 export class CacheModel {
@@ -66,19 +79,20 @@ export class CacheModel {
   ask(question: string): void {
     const client = this.replies.push(undefined) - 1;
     const found = this.#look(question);
-    if (found === undefined || !this.#isFresh(found)) {
+    if (found === undefined || found.isStale) {
       this.#miss(client, question, found);
       return;
     }
     this.#give(client, found);
-    const isEnding = this.#ageSeconds(found) >= found.ttlSeconds * 0.9 && this.#kept.get(question) === found;
+    const { kept } = found;
+    const isEnding = this.#ageSeconds(kept) >= kept.ttlSeconds * 0.9 && this.#kept.get(question) === kept;
     const isTried = this.underWay.has(question) || this.#failureOf(question) !== undefined;
-    if (!isEnding || isTried || found.isRefreshed) return;
-    found.isRefreshed = true;
+    if (!isEnding || isTried || kept.isRefreshed) return;
+    kept.isRefreshed = true;
     this.#begin(question, true, false);
   }
 
-  #miss(client: number, question: string, stale: Kept | undefined): void {
+  #miss(client: number, question: string, stale: Given | undefined): void {
     const before = this.underWay.get(question);
     const failed = before === undefined ? this.#failureOf(question) : undefined;
     if (stale !== undefined && (before?.isOverdue || failed?.isFinal === false)) {
@@ -99,21 +113,55 @@ export class CacheModel {
   }
 
   #resolved(question: string, answer: Good): void {
-    const { waiting } = this.#end(question);
+    const { waiting, beganMs: askedMs } = this.#end(question);
     this.#failed.delete(question);
     const { ttlSeconds } = answer;
     const isDenial = answer.kind === "nxdomain";
+    const [name = "", flags = ""] = question.split(" ");
     const reply = isDenial ? { rcode: 3, addresses: [] } : { rcode: 0, addresses: [`192.0.2.${answer.number}`] };
-    const kept = { ...reply, ttlSeconds, storedMs: this.#nowMs, isRefreshed: false };
-    if (ttlSeconds > 0) this.#kept.set(question, kept);
-    if (ttlSeconds > 0 && isDenial && answer.isValidated) this.#denied.set(question, kept);
+    const kept = { ...reply, ttlSeconds, storedMs: this.#nowMs, askedMs, flags, isRefreshed: false };
+    const isKept = ttlSeconds > 0 && this.#put(this.#kept, name, kept);
+    if (!isKept) this.#over(this.#kept, name, kept);
+    if (!isDenial) this.#exists(name, kept);
+    if (isDenial && answer.isValidated) this.#put(this.#denied, name, { ...kept, ttlSeconds: isKept ? ttlSeconds : 0 });
     for (const client of waiting) this.replies[client] = { ...reply, ttlSeconds, ede: undefined };
   }
 
-  #refused(question: string, kind: "servfail" | "bogus" | "refused"): void {
-    const { waiting } = this.#end(question);
+  /** False if something newer is known of it. */
+  #put(among: Map<string, Kept>, name: string, kept: Kept): boolean {
+    const isOutdated = variants(among, name).some(
+      (one) => one.askedMs > kept.askedMs && (one.flags === kept.flags || one.ttlSeconds === 0),
+    );
+    if (!isOutdated) among.set(`${name} ${kept.flags}`, kept);
+    return !isOutdated;
+  }
+
+  /** What was asked for before is over. */
+  #over(among: Map<string, Kept>, name: string, newer: Kept): void {
+    for (const one of variants(among, name)) if (one.askedMs <= newer.askedMs) among.delete(`${name} ${one.flags}`);
+    this.#put(among, name, { ...newer, rcode: 0, addresses: [], ttlSeconds: 0 });
+  }
+
+  #exists(name: string, shown: Kept): void {
+    for (const above of ancestors(name)) {
+      if (newest(variants(this.#denied, above), FLAGS[0]!)?.rcode !== 3) continue;
+      this.#over(this.#denied, above, { ...shown, flags: FLAGS[0]! });
+    }
+  }
+
+  #refused(question: string, kind: Bad): void {
+    const { waiting, beganMs: askedMs } = this.#end(question);
     const isFinal = kind === "bogus";
     const ede = isFinal ? BOGUS : undefined;
+    if (kind === "blocked") {
+      // A policy's REFUSED is an answer, and nothing that is remembered as a failure.
+      const [name = "", flags = ""] = question.split(" ");
+      this.#failed.delete(question);
+      const end = { rcode: 0, addresses: [], ttlSeconds: 0, storedMs: this.#nowMs, askedMs, flags, isRefreshed: false };
+      this.#over(this.#kept, name, end);
+      for (const client of waiting) this.replies[client] = { ...SERVFAIL, rcode: 5, ede: BLOCKED };
+      return;
+    }
     this.#remember(question, ede, kind !== "refused", isFinal);
     for (const client of waiting) {
       const found = isFinal ? undefined : this.#look(question);
@@ -160,22 +208,51 @@ export class CacheModel {
   }
 
   /** What there is to give: fresh before denied before stale. */
-  #look(question: string): Kept | undefined {
+  #look(question: string): Given | undefined {
     const own = this.#kept.get(question);
-    if (own !== undefined && this.#isFresh(own)) return own;
-    const [name = "", flags] = question.split(" ");
-    for (let rest = name; rest !== ""; rest = rest.replace(/^[^.]*\.?/, "")) {
-      const denied = this.#denied.get(`${rest} ${flags}`);
-      if (denied !== undefined && this.#isFresh(denied)) return denied;
+    if (own !== undefined && this.#isFresh(own)) return { kept: own, isStale: false };
+    const [name = "", flags = ""] = question.split(" ");
+    for (const above of ancestors(name)) {
+      const denied = this.#denied.get(`${above} ${flags}`);
+      if (denied !== undefined && this.#isFresh(denied)) return { kept: denied, isStale: false };
     }
-    return own !== undefined && this.#ageSeconds(own) < own.ttlSeconds + RULES.staleSeconds ? own : undefined;
+    const kept = this.#stale(name, flags);
+    return kept && { kept, isStale: true };
   }
 
-  #give(client: number, kept: Kept): void {
+  /** Nothing older than the newest that is known. */
+  #stale(name: string, flags: string): Kept | undefined {
+    const last = newest(variants(this.#kept, name), flags);
+    if (last === undefined) return undefined;
+    const own = this.#kept.get(`${name} ${flags}`);
+    const hasOwn = own !== undefined && this.#isUsable(own);
+    const denial = this.#denialNewerThan(last, name, flags);
+    const agrees = denial === undefined ? own !== undefined && saysTheSame(own, last) : own?.rcode === 3;
+    if (hasOwn && agrees) return own;
+    const other = denial ?? last;
+    // What is unchecked is for those who asked for that.
+    const mayHave = !other.flags.endsWith("true") || flags.endsWith("true");
+    return mayHave && this.#isUsable(other) ? other : undefined;
+  }
+
+  #denialNewerThan(last: Kept, name: string, flags: string): Kept | undefined {
+    let denial: Kept | undefined;
+    for (const above of ancestors(name)) {
+      const one = newest(variants(this.#denied, above), flags);
+      if (one?.rcode === 3 && one.askedMs > (denial ?? last).askedMs) denial = one;
+    }
+    return denial;
+  }
+
+  #give(client: number, { kept, isStale }: Given): void {
     const { rcode, addresses } = kept;
-    this.replies[client] = this.#isFresh(kept)
-      ? { rcode, addresses, ttlSeconds: kept.ttlSeconds - Math.floor(this.#ageSeconds(kept)), ede: undefined }
-      : { rcode, addresses, ttlSeconds: 30, ede: rcode === 3 ? 19 : 3 };
+    this.replies[client] = isStale
+      ? { rcode, addresses, ttlSeconds: 30, ede: rcode === 3 ? 19 : 3 }
+      : { rcode, addresses, ttlSeconds: kept.ttlSeconds - Math.floor(this.#ageSeconds(kept)), ede: undefined };
+  }
+
+  #isUsable(kept: Kept): boolean {
+    return kept.ttlSeconds > 0 && this.#ageSeconds(kept) < kept.ttlSeconds + RULES.staleSeconds;
   }
 
   #ageSeconds({ storedMs }: Kept): number {
@@ -200,4 +277,27 @@ export class CacheModel {
     const untilMs = this.#nowMs + (rests ? lastsMs : 0);
     this.#failed.set(question, { failedMs: this.#nowMs, untilMs, lastsMs, ede, isFinal });
   }
+}
+
+function saysTheSame(own: Kept, last: Kept): boolean {
+  if (own === last) return true;
+  return own.rcode === last.rcode && `${own.addresses}` === `${last.addresses}` && last.ttlSeconds > 0;
+}
+
+/** The name and those above it, the root not among them. */
+function ancestors(name: string): string[] {
+  const labels = name.split(".");
+  return labels.map((_label, i) => labels.slice(i).join("."));
+}
+
+/** What is kept of a name, whatever its flags. */
+function variants(among: Map<string, Kept>, name: string): Kept[] {
+  return FLAGS.map((flags) => among.get(`${name} ${flags}`)).filter((kept) => kept !== undefined);
+}
+
+/** Of those asked for at the same time, the one with these flags, or else with the fewest. */
+function newest(of: readonly Kept[], flags: string): Kept | undefined {
+  const own = of.filter((kept) => kept.flags === flags);
+  const [first, ...rest] = [...own, ...of];
+  return rest.reduce((best, kept) => (best !== undefined && kept.askedMs > best.askedMs ? kept : best), first);
 }

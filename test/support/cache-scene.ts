@@ -3,7 +3,7 @@
 import { CacheTime } from "../../src/cache/cache-time.ts";
 import { keyedHash } from "../../src/cache/hash.ts";
 import type { LifetimeLimits } from "../../src/cache/lifetime.ts";
-import { CacheStore, cacheMemory } from "../../src/cache/store.ts";
+import { CacheStore } from "../../src/cache/store.ts";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
 import { Arrivals } from "../../src/resolver/arrivals.ts";
 import { CachedAnswers } from "../../src/resolver/cached-answers.ts";
@@ -25,6 +25,8 @@ export const DAY_SECONDS = 86_400;
 export interface CacheSceneOptions {
   /** 0: no cache. */
   readonly cacheOctets?: number;
+  /** The cache's, to be shared with other threads. */
+  readonly memory?: SharedArrayBuffer;
   readonly staleSeconds?: number;
   readonly limits?: Partial<LifetimeLimits>;
   readonly parts?: Partial<ResolverParts>;
@@ -91,10 +93,11 @@ export class CacheScene {
   readonly arrivals: Arrivals;
 
   constructor(options: CacheSceneOptions = {}) {
-    const { cacheOctets = 2 ** 20, staleSeconds = DAY_SECONDS, limits, parts, atOnce } = options;
+    const { cacheOctets = 2 ** 20, staleSeconds = DAY_SECONDS, limits, parts, atOnce, memory } = options;
     const { clock } = this;
     const random = fakeRandom(7);
-    const store = cacheOctets === 0 ? undefined : new CacheStore(cacheMemory(cacheOctets), { random });
+    const store =
+      cacheOctets === 0 ? undefined : new CacheStore(memory ?? new SharedArrayBuffer(cacheOctets), { random });
     const time = new CacheTime({ clock, uptimeMs: () => clock.nowMs() + this.suspendedMs });
     this.store = store;
     this.resolver = new Resolver({
@@ -109,6 +112,7 @@ export class CacheScene {
         store &&
         new CachedAnswers({
           store,
+          clock,
           time,
           lifetime: { minSeconds: 0, maxSeconds: DAY_SECONDS, maxNegativeSeconds: 3600, ...limits },
           staleSeconds,
