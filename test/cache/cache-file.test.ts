@@ -99,7 +99,7 @@ describe("a warm restart", () => {
       // An A record of three octets.
       octets.set([0, 1], layout.ttlAt[0]! - 4);
       const hash = run.store.hash(octets, 12, layout.questionOctets);
-      expect(run.store.put(0, hash, octets, 0, layout, 300, run.time.nowDs)).toBe(true);
+      expect(run.store.put(0, hash, octets, 0, layout, 300, run.time.nowDs, run.clock.nowMs())).toBe(true);
     });
     const run = await restored(fake);
     expect(run.look("good.test")).toBeDefined();
