@@ -58,7 +58,7 @@ const unkept = (
     ],
     [
       "more than the cache takes",
-      { answers: Array.from({ length: 50 }, (_, i) => timed(TO_QUESTION, A, 60, new Array(1100).fill(i))) },
+      { answers: Array.from({ length: 3000 }, (_, i) => timed(TO_QUESTION, A, 60, [10, 0, i >> 8, i & 255])) },
       { cacheOctets: 2 ** 18 },
     ],
     ["REFUSED, blocked (EDE 15)", withEde(REFUSED, 15)],
