@@ -19,3 +19,11 @@ export function isOfThisHost(error: UpstreamError | undefined): boolean {
 export function isComplaint(rcode: number): boolean {
   return rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode > 15;
 }
+
+const RESETS: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+
+/** Whether a connection was ended before anything was answered on it: the next one may well not be. */
+export function endsEarly(error: UpstreamError | undefined): boolean {
+  if (error?.code !== "connect") return error?.code === "closed";
+  return RESETS.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+}
