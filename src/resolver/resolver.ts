@@ -18,7 +18,7 @@ import { ResponseLayout } from "../wire/response.ts";
 import { type CachedAnswers, Freshness, keyFlags } from "./cached-answers.ts";
 import { ClientQuery } from "./client-query.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
-import { type Failure, FailureMemory, type FailureMemoryLimits } from "./failure-memory.ts";
+import { type Failure, FailureMemory, type FailureMemoryLimits, restAfter } from "./failure-memory.ts";
 import { InFlight } from "./in-flight.ts";
 import { RefreshBudget } from "./refresh-budget.ts";
 import { edeOf, Replies } from "./replies.ts";
@@ -227,13 +227,13 @@ export class Resolver implements ResolutionOwner {
     const isFailure = layout.rcode === RCODE.SERVFAIL || layout.rcode === RCODE.REFUSED;
     // What validation or a policy forbids is no failure that an old answer may stand in for.
     const isFinal = isFailure && isFinalError(octets, start, layout);
-    if (layout.rcode === RCODE.SERVFAIL) {
+    if (isFailure) {
       const length = Math.max(layout.bodyOctets, layout.optionsEnd);
       this.#failures.answered(query, flags, hash, nowMs, octets, start, length, isFinal);
-    } else if (isFailure && !isFinal) {
-      this.#failures.unanswered(query, flags, hash, nowMs, EDE.OTHER, false);
     } else {
       this.#failures.forget(query, flags, hash, nowMs);
+    }
+    if (!isFailure || (isFinal && layout.rcode === RCODE.REFUSED)) {
       this.#parts.answers?.keep(query.qtype, flags, hash, octets, start, layout, nowMs);
     }
     this.#remove(resolution);
@@ -249,9 +249,9 @@ export class Resolver implements ResolutionOwner {
     const { query, flags, hash } = resolution;
     const ede = edeOf(error);
     this.#remove(resolution);
-    if (error.code !== "stopping" && error.code !== "overloaded") {
-      const rests = error.code === "timeout" || error.code === "malformed";
-      this.#failures.unanswered(query, flags, hash, nowMs, ede, rests);
+    const { code } = error;
+    if (code !== "stopping" && code !== "overloaded") {
+      this.#failures.unanswered(query, flags, hash, nowMs, ede, restAfter(error));
     }
     for (let one = resolution.takeWaiters(); one !== undefined; one = this.#release(one)) {
       if (this.#answerStale(one, flags, hash, nowMs)) continue;
@@ -306,13 +306,12 @@ export class Resolver implements ResolutionOwner {
 
   /** The question failed a moment ago. */
   #answerFailure(failure: Failure, query: Query, sink: ResponseSink, peers: Uint8Array, peerStart: number): void {
-    const { message } = failure;
-    if (this.#layout.scan(message, 0, message.length) && this.#layout.questionOctets > 0) {
-      this.#replies.message(query, message, 0, this.#layout, sink, peers, peerStart);
-    } else {
-      this.#replies.own(query, RCODE.SERVFAIL, failure.ede, sink, peers, peerStart);
-    }
-    this.counters.answered("memory", RCODE.SERVFAIL);
+    const layout = this.#layout;
+    const { message, ede } = failure;
+    const rcode = layout.scan(message, 0, message.length) ? layout.rcode : RCODE.SERVFAIL;
+    if (layout.questionOctets > 0) this.#replies.message(query, message, 0, layout, sink, peers, peerStart);
+    else this.#replies.own(query, rcode, ede, sink, peers, peerStart);
+    this.counters.answered("memory", rcode);
   }
 
   /** Answers with an upstream's response. */
