@@ -186,7 +186,13 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
       return split && { split };
     },
   },
-  numberKey("trickle", "trickleMs", "query", [0, MAX_MS], "Send each answer octet by octet with this pause before each"),
+  numberKey(
+    "trickle",
+    "trickleMs",
+    "query",
+    [0, MAX_MS],
+    "Send each answer octet by octet with this pause before each",
+  ),
   numberKey("trickle-octets", "trickleOctets", "query", [1, 65_537], "Send so many octets at a time instead of one"),
   numberKey(
     "length-ahead",

@@ -5,6 +5,7 @@ import * as answers from "./rows-answers.ts";
 import * as cache from "./rows-cache.ts";
 import * as connections from "./rows-connections.ts";
 import * as lost from "./rows-lost-upstreams.ts";
+import * as names from "./rows-names.ts";
 import type { Scenario } from "./scenario.ts";
 
 export function rowsAt(pace: Pace): Scenario[] {
@@ -36,5 +37,7 @@ export function rowsAt(pace: Pace): Scenario[] {
     cache.subdomainFlood,
     connections.suspended,
     lost.addressReplaced,
+    names.oneNameResets,
+    names.lengthAhead,
   ].map((row) => row(pace));
 }
