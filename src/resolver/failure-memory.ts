@@ -7,9 +7,12 @@
  * way. So memory is bounded, however many names fail.
  */
 
+import { isOfThisHost } from "../upstream/blame.ts";
+import type { UpstreamError } from "../upstream/exchange.ts";
+import { GUILTY } from "../upstream/guilt.ts";
 import { sameQuestion } from "../wire/name.ts";
 import { copyOctets } from "../wire/octets.ts";
-import { EDE, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
+import { EDE, HEADER_OCTETS, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 
 export interface FailureMemoryLimits {
@@ -33,10 +36,24 @@ export interface Failure {
   readonly isFinal: boolean;
 }
 
+/** Whether nobody is asked again for a while, and whether for longer each time. */
+export type Rest = "none" | "short" | "growing";
+
+/**
+ * How long a question rests of which no upstream said anything. Where the upstreams are the likely cause, no longer than
+ * RFC 9520, 3.2 wants, since they may be back; this host's own trouble is not remembered of a name.
+ */
+export function restAfter(error: UpstreamError): Rest {
+  if (isOfThisHost(error)) return "none";
+  return error === GUILTY || error.code === "timeout" || error.code === "malformed" ? "growing" : "short";
+}
+
 const GROUPS = 1024;
 const SLOTS_A_GROUP = 4;
-/** A longer response of failure is not remembered; they are short. */
+/** Of a longer response of failure only the header and the question are kept; they are short. */
 const MESSAGE_OCTETS = 512;
+/** Where a header's counts of records begin (RFC 1035, 4.1.1). */
+const ANSWER_COUNT_AT = 6;
 const NO_OCTETS = new Uint8Array(0);
 
 class Slot implements Failure {
@@ -89,7 +106,7 @@ export class FailureMemory {
     slot.lastsMs = 0;
   }
 
-  /** The question was answered with this failure: octets[start, start + length), kept if it is not too long. */
+  /** The question was answered with this failure: octets[start, start + length). */
   answered(
     query: Query,
     flags: number,
@@ -103,26 +120,21 @@ export class FailureMemory {
     const slot = this.#renew(query, flags, hash, nowMs);
     slot.isFinal = isFinal;
     slot.ede = EDE.NONE;
-    this.#rest(slot, nowMs);
-    if (length > MESSAGE_OCTETS) {
-      slot.message = NO_OCTETS;
-      slot.untilMs = nowMs;
-      return;
-    }
-    copyOctets(octets, start, slot.room, 0, length);
-    slot.message = slot.room.subarray(0, length);
+    this.#rest(slot, nowMs, true);
+    const isWhole = length <= MESSAGE_OCTETS;
+    const kept = isWhole ? length : HEADER_OCTETS + query.questionOctets;
+    copyOctets(octets, start, slot.room, 0, kept);
+    if (!isWhole) slot.room.fill(0, ANSWER_COUNT_AT, HEADER_OCTETS);
+    slot.message = slot.room.subarray(0, kept);
   }
 
-  /**
-   * No upstream answered the question. It rests as after an answer only if the question is the likely cause: when
-   * `rests`; upstreams that are down have a memory of their own, and are asked as soon as one is back.
-   */
-  unanswered(query: Query, flags: number, hash: number, nowMs: number, ede: number, rests: boolean): void {
+  /** No upstream answered the question. */
+  unanswered(query: Query, flags: number, hash: number, nowMs: number, ede: number, rest: Rest): void {
     const slot = this.#renew(query, flags, hash, nowMs);
     slot.message = NO_OCTETS;
     slot.ede = ede;
-    if (rests) this.#rest(slot, nowMs);
-    else slot.untilMs = nowMs;
+    if (rest === "none") slot.untilMs = nowMs;
+    else this.#rest(slot, nowMs, rest === "growing");
   }
 
   /** The slot of the question from now on. */
@@ -141,8 +153,8 @@ export class FailureMemory {
     return slot;
   }
 
-  #rest(slot: Slot, nowMs: number): void {
-    const again = slot.lastsMs > 0 && nowMs < slot.untilMs + slot.lastsMs;
+  #rest(slot: Slot, nowMs: number, grows: boolean): void {
+    const again = grows && slot.lastsMs > 0 && nowMs < slot.untilMs + slot.lastsMs;
     slot.lastsMs = again ? Math.min(2 * slot.lastsMs, this.#limits.maxMs) : this.#limits.firstMs;
     slot.untilMs = nowMs + slot.lastsMs;
     this.#untilMs = Math.max(this.#untilMs, slot.untilMs);

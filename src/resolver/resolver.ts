@@ -16,7 +16,7 @@ import { ResponseLayout } from "../wire/response.ts";
 import { Freshness, keyFlags } from "./cached-answers.ts";
 import { ClientQuery } from "./client-query.ts";
 import { ResolverCounters, type Source } from "./counters.ts";
-import { type Failure, FailureMemory } from "./failure-memory.ts";
+import { type Failure, FailureMemory, restAfter } from "./failure-memory.ts";
 import { InFlight } from "./in-flight.ts";
 import { RefreshBudget } from "./refresh-budget.ts";
 import { edeOf, Replies } from "./replies.ts";
@@ -201,11 +201,9 @@ export class Resolver implements ResolutionOwner {
     const isFailure = isServersError(layout.rcode);
     // What validation or a policy forbids is no failure that an old answer may stand in for.
     const isFinal = isFailure && isFinalError(octets, start, layout);
-    if (isFailure && layout.rcode !== RCODE.REFUSED) {
+    if (isFailure) {
       const length = Math.max(layout.bodyOctets, layout.optionsEnd);
       this.#failures.answered(query, flags, hash, nowMs, octets, start, length, isFinal);
-    } else if (isFailure && !isFinal) {
-      this.#failures.unanswered(query, flags, hash, nowMs, EDE.OTHER, false);
     } else {
       this.#failures.forget(query, flags, hash, nowMs);
     }
@@ -228,8 +226,9 @@ export class Resolver implements ResolutionOwner {
     const { code } = error;
     const ede = edeOf(error);
     this.#remove(resolution);
-    const rests = code === "timeout" || code === "malformed";
-    if (code !== "stopping" && code !== "overloaded") this.#failures.unanswered(query, flags, hash, nowMs, ede, rests);
+    if (code !== "stopping" && code !== "overloaded") {
+      this.#failures.unanswered(query, flags, hash, nowMs, ede, restAfter(error));
+    }
     let one = resolution.takeWaiters();
     while (one !== undefined) {
       const isHeldBack = one.sink!.isFull;

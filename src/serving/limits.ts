@@ -25,6 +25,7 @@ export const serverLimits: ServerLimits = {
     maxUnsolicited: defaults.upstreamUnsolicited.value,
   },
   maxConnections: defaults.upstreamConnections.value,
+  maxIsolated: defaults.upstreamIsolated.value,
   health: {
     redialMs: defaults.upstreamRedialMs.value,
     minBackOffMs: defaults.upstreamBackoffFirstMs.value,
@@ -54,6 +55,7 @@ export function limitsOf(workers: number, maxInFlight: number = defaults.maxInFl
     server: {
       ...serverLimits,
       maxConnections: part(serverLimits.maxConnections),
+      maxIsolated: part(serverLimits.maxIsolated),
       maxWaiting: part(serverLimits.maxWaiting),
     } satisfies ServerLimits,
     set: { ...setLimits, maxHedgesSaved: part(MAX_HEDGES_SAVED) },

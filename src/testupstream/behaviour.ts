@@ -19,6 +19,8 @@ export const FAULTS = {
   garbage: "followed by 64 random octets",
   "cut-fin": "half of the frame, then FIN",
   "cut-rst": "half of the frame, then RST",
+  fin: "no answer, FIN instead",
+  rst: "no answer, RST instead",
   silent: "no answer",
 } as const;
 
@@ -38,8 +40,12 @@ export interface Behaviour {
   readonly shuffleWindowMs: number;
   /** How frames are divided into TLS writes. */
   readonly split: "whole" | "octets" | "random";
-  /** A frame leaves octet by octet with this pause after each; 0: at once. What follows on the connection waits. */
+  /** A frame leaves in pieces with this pause before each; 0: at once. What follows on the connection waits. */
   readonly trickleMs: number;
+  /** Octets of such a piece. */
+  readonly trickleOctets: number;
+  /** The two octets of length leave so long before the message; 0: with it. What follows on the connection waits. */
+  readonly lengthAheadMs: number;
   readonly faults: readonly Fault[];
   readonly rcode: number | undefined;
   /** The RCODE is for all queries, for those with an OPT, or for those with an option in it. */
@@ -69,6 +75,8 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   shuffleWindowMs: 50,
   split: "whole",
   trickleMs: 0,
+  trickleOctets: 1,
+  lengthAheadMs: 0,
   faults: [],
   rcode: undefined,
   rcodeFor: "all",
@@ -131,7 +139,9 @@ function numberKey(
     | "closeIdleMs"
     | "resetIdleMs"
     | "closeAgeMs"
-    | "trickleMs",
+    | "trickleMs"
+    | "trickleOctets"
+    | "lengthAheadMs",
   scope: BehaviourKey["scope"],
   [min, max]: readonly [number, number],
   description: string,
@@ -184,7 +194,21 @@ export const BEHAVIOUR_KEYS: readonly BehaviourKey[] = [
       return split && { split };
     },
   },
-  numberKey("trickle", "trickleMs", "query", [0, MAX_MS], "Send each answer octet by octet with this pause after each"),
+  numberKey(
+    "trickle",
+    "trickleMs",
+    "query",
+    [0, MAX_MS],
+    "Send each answer octet by octet with this pause before each",
+  ),
+  numberKey("trickle-octets", "trickleOctets", "query", [1, 65_537], "Send so many octets at a time instead of one"),
+  numberKey(
+    "length-ahead",
+    "lengthAheadMs",
+    "query",
+    [0, MAX_MS],
+    "Send the two octets of length so long before each answer's message",
+  ),
   {
     key: "fault",
     scope: "query",

@@ -169,14 +169,18 @@ export class Connection implements StreamHandler {
   }
 
   #send(frame: Uint8Array, id: number, behaviour: Behaviour): void {
-    const { faults, split, trickleMs } = behaviour;
+    const { faults, split } = behaviour;
     const { closeAfter, resetAfter } = this.#behaviour;
     this.#stage.counters.responses++;
     this.#waiting[id]!--;
     this.#inFlight--;
     this.#sent++;
     if (faults.length === 0) {
-      this.#outbox.send(frame, split, trickleMs);
+      this.#outbox.send(frame, split, behaviour);
+    } else if (faults.includes("fin")) {
+      this.#outbox.close("fin");
+    } else if (faults.includes("rst")) {
+      this.#outbox.reset();
     } else if (faults.includes("cut-fin") || faults.includes("cut-rst")) {
       this.#outbox.send(frame.subarray(0, frame.length >> 1), split);
       this.#outbox.close(faults.includes("cut-fin") ? "fin" : "rst");

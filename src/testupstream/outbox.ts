@@ -13,6 +13,17 @@ const FIRST_BATCH_OCTETS = 16_384;
 /** Time for what was sent to be read before an RST, which makes the peer's kernel drop what it holds. */
 const BEFORE_RESET_MS = 20;
 
+/** How slowly a frame leaves (behaviour.ts). */
+type Pace = Pick<Behaviour, "trickleMs" | "trickleOctets" | "lengthAheadMs">;
+
+const AT_ONCE: Pace = { trickleMs: 0, trickleOctets: 1, lengthAheadMs: 0 };
+
+interface Piece {
+  readonly octets: Uint8Array;
+  /** Before it leaves. */
+  readonly pauseMs: number;
+}
+
 export class Outbox {
   readonly #stream: SecureStream;
   readonly #random: SeededRandom;
@@ -20,12 +31,10 @@ export class Outbox {
   #batch = new Uint8Array(FIRST_BATCH_OCTETS);
   #batchLength = 0;
   #flushing = false;
-  /** Pieces that wait their turn; the next is at #nextPiece. */
-  #pieces: Uint8Array[] = [];
+  /** Pieces that wait their turn, each after its pause; the next is at #nextPiece. */
+  #pieces: Piece[] = [];
   #nextPiece = 0;
   #closing: "fin" | "rst" | undefined;
-  /** The pause after each piece, and whether it is on. */
-  #pauseMs = 0;
   #pausing = false;
 
   constructor(stream: SecureStream, random: SeededRandom, clock: Clock) {
@@ -45,19 +54,26 @@ export class Outbox {
   }
 
   /** Copies the octets; drops them once the connection is closing. */
-  send(octets: Uint8Array, split: Behaviour["split"], trickleMs = 0): void {
+  send(octets: Uint8Array, split: Behaviour["split"], pace: Pace = AT_ONCE): void {
     if (this.#closing) return;
-    if (trickleMs > 0) {
-      this.#pauseMs = trickleMs;
-      this.#sendPieces(octets.slice(), "octets");
-    } else if (split !== "whole" || this.#nextPiece < this.#pieces.length) this.#sendPieces(octets.slice(), split);
-    else this.#sendBatched(octets);
+    const { trickleMs, trickleOctets, lengthAheadMs } = pace;
+    if (trickleMs > 0) this.#sendPieces(octets.slice(), () => trickleOctets, trickleMs);
+    else if (lengthAheadMs > 0) this.#sendAfterLength(octets.slice(), lengthAheadMs);
+    else if (split !== "whole" || this.#nextPiece < this.#pieces.length) {
+      this.#sendPieces(octets.slice(), (left) => this.#pieceOctets(split, left), 0);
+    } else this.#sendBatched(octets);
   }
 
   /** Closes once everything has left. */
   close(how: "fin" | "rst"): void {
     this.#closing ??= how;
     this.#schedule();
+  }
+
+  /** Sends RST at once, whatever waits. */
+  reset(): void {
+    this.#closing = "rst";
+    this.#stream.reset();
   }
 
   /** To be called when everything written has left. */
@@ -67,22 +83,21 @@ export class Outbox {
       this.#sendNextPiece();
       return;
     }
-    this.#pauseMs = 0;
     this.#pieces = [];
     this.#nextPiece = 0;
     this.#closeIfDone();
   }
 
   #sendNextPiece(): void {
-    const piece = this.#pieces[this.#nextPiece++]!;
-    if (this.#pauseMs === 0) {
-      this.#stream.write(piece);
+    const { octets, pauseMs } = this.#pieces[this.#nextPiece++]!;
+    if (pauseMs === 0) {
+      this.#stream.write(octets);
       return;
     }
     this.#pausing = true;
-    this.#clock.after(this.#pauseMs, () => {
+    this.#clock.after(pauseMs, () => {
       this.#pausing = false;
-      this.#stream.write(piece);
+      this.#stream.write(octets);
     });
   }
 
@@ -98,14 +113,28 @@ export class Outbox {
     this.#schedule();
   }
 
-  #sendPieces(octets: Uint8Array, split: Behaviour["split"]): void {
+  #sendPieces(octets: Uint8Array, lengthOf: (left: number) => number, pauseMs: number): void {
     this.#flush();
     for (let at = 0; at < octets.length; ) {
-      const most = split === "whole" ? octets.length : split === "octets" ? 1 : Math.min(octets.length, 64);
-      const length = split === "random" ? this.#random.between(1, most) : most;
-      this.#pieces.push(octets.subarray(at, at + length));
+      const length = lengthOf(octets.length - at);
+      this.#pieces.push({ octets: octets.subarray(at, at + length), pauseMs });
       at += length;
     }
+    this.#begin();
+  }
+
+  #sendAfterLength(frame: Uint8Array, pauseMs: number): void {
+    this.#flush();
+    this.#pieces.push({ octets: frame.subarray(0, 2), pauseMs: 0 }, { octets: frame.subarray(2), pauseMs });
+    this.#begin();
+  }
+
+  #pieceOctets(split: Behaviour["split"], left: number): number {
+    if (split === "whole") return left;
+    return split === "octets" ? 1 : this.#random.between(1, Math.min(left, 64));
+  }
+
+  #begin(): void {
     if (this.#stream.unsentOctets === 0) this.onDrain();
   }
 

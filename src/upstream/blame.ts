@@ -45,3 +45,11 @@ export function isComplaint(rcode: number): boolean {
 export function isOfThisHop(rcode: number): boolean {
   return rcode > RCODE_MASK;
 }
+
+const RESETS: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+
+/** Whether a connection was ended before anything was answered on it: the next one may well not be. */
+export function endsEarly(error: UpstreamError | undefined): boolean {
+  if (error?.code !== "connect") return error?.code === "closed";
+  return RESETS.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+}

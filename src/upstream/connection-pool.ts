@@ -10,17 +10,21 @@ import { probeAddress } from "./address-probe.ts";
 import { AddressRace } from "./address-race.ts";
 import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "./connection.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
+import { DialPause } from "./dial-pause.ts";
 import { Dialler, type DiallerLimits, type DiallerParts } from "./dialler.ts";
-import { UpstreamError } from "./exchange.ts";
+import type { UpstreamError } from "./exchange.ts";
 import type { HealthLimits } from "./health.ts";
 import { IdleHorizon, type IdleLimits } from "./idle-horizon.ts";
 import { Lifespan } from "./lifespan.ts";
+import { Silences } from "./silences.ts";
 
 export interface PoolLimits extends DiallerLimits {
   readonly connection: ConnectionLimits;
   readonly idle: IdleLimits;
   readonly health: HealthLimits;
   readonly maxConnections: number;
+  /** Further ones for queries that are kept from all others, as connections ended under them (isolation.ts). */
+  readonly maxIsolated: number;
   /** How long a busy connection may be silent: at least, and at most (as before anything was measured). */
   readonly minSilenceMs: number;
   readonly maxSilenceMs: number;
@@ -33,13 +37,10 @@ export interface PoolParts extends DiallerParts {
 
 /** Share of a connection's capacity above which the next one is made ready. */
 const CROWDED = 0.75;
-/** Times of silence allowed, in units of what 95 % of answers take. */
-const SILENCE_P95S = 4;
-/**
- * The most that a server may be silent which is known to be slow, or fell silent before: so many times what one may
- * that is not known. If each connection ended sooner than the server answers anything, it would never be heard at all.
- */
-const SLOW_SILENCES = 2;
+/** An isolated connection waits for the next suspect for so long; it takes a descriptor of either side. */
+const ISOLATED_IDLE_MS = 2000;
+/** Handshakes at once for suspects. */
+const MAX_ISOLATED_DIALS = 8;
 
 export class ConnectionPool {
   readonly book: AddressBook;
@@ -49,12 +50,10 @@ export class ConnectionPool {
   readonly #horizon: IdleHorizon;
   readonly #lifespan: Lifespan;
   readonly #dialler: Dialler;
+  readonly #silences: Silences;
   readonly #connections: DotConnection[] = [];
-  /** Connections that fell silent since the last answer came: each gives the next one twice the time. */
-  #silences = 0;
+  readonly #pause: DialPause;
   #dialFailedMs = Number.NEGATIVE_INFINITY;
-  /** When a connection that had become quiet was last asked a question of our own. */
-  readonly #checkedMs = new WeakMap<DotConnection, number>();
   /** Where each connection leads. */
   readonly #races = new WeakMap<DotConnection, AddressRace>();
   #endProbe = (): void => {};
@@ -67,6 +66,8 @@ export class ConnectionPool {
     this.#horizon = new IdleHorizon(parts.limits.idle);
     this.#lifespan = new Lifespan(parts.limits.maxConnections);
     this.#dialler = new Dialler(identity, parts);
+    this.#pause = new DialPause(parts.clock, parts.random);
+    this.#silences = new Silences(parts.limits.minSilenceMs, parts.limits.maxSilenceMs);
   }
 
   /** Connections that are ready or being made. */
@@ -88,14 +89,15 @@ export class ConnectionPool {
     return this.#dialler.leaf;
   }
 
-  /** The least loaded connection that takes a query; one that has been idle for too long is ended instead. */
+  /** The least loaded connection that takes a query now; one that has been idle for too long is ended instead. */
   choose(): DotConnection | undefined {
     let best: DotConnection | undefined;
     for (const connection of this.#connections) {
-      if (connection.accepts && (best === undefined || isBetter(connection, best))) best = connection;
+      if (connection.isolated || !connection.accepts) continue;
+      if (best === undefined || isBetter(connection, best)) best = connection;
     }
     // The time is read only where it matters: this is asked for each query.
-    if (best === undefined || best.inFlight > 0) return best;
+    if (best === undefined || best.inFlight > 0) return best?.isHeldUp && this.mayDial ? undefined : best;
     if (best.idleForMs(this.#parts.clock.nowMs()) <= this.#horizon.retireAfterMs) return best;
     // Its timer is late, as after a suspend of the host: the server will have ended it.
     best.retire();
@@ -104,7 +106,7 @@ export class ConnectionPool {
 
   /** Whether a query given now would be sent now. */
   get isFree(): boolean {
-    return this.#connections.some((one) => one.ready && one.accepts);
+    return this.#connections.some((one) => one.ready && !one.isolated && one.accepts);
   }
 
   /** Whether a connection works: that another could not be made then says little of the server. */
@@ -121,35 +123,55 @@ export class ConnectionPool {
   stalledForMs(nowMs: number): number {
     let leastMs = Number.POSITIVE_INFINITY;
     for (const one of this.#connections) {
-      if (one.ready && one.accepts) leastMs = Math.min(leastMs, one.stalledForMs(nowMs));
+      if (one.ready && !one.isolated && one.accepts) leastMs = Math.min(leastMs, one.stalledForMs(nowMs));
     }
     return leastMs === Number.POSITIVE_INFINITY ? 0 : leastMs;
   }
 
   get mayDial(): boolean {
-    if (this.book.isEmpty || this.#connections.length >= this.#lifespan.maxConnections) return false;
-    const dialling = this.#connections.filter((one) => one.dialling).length;
-    return dialling < this.#lifespan.maxDialling && !(this.isReady && this.#dialFailedLately);
+    const { maxConnections, maxDialling } = this.#lifespan;
+    return this.#mayDial(false, maxConnections, maxDialling);
+  }
+
+  /** A connection that carries nothing, for a query that is kept from all others: one that is idle, or a new one. */
+  chooseEmpty(wish: "any" | "rather new" | "new"): DotConnection | undefined {
+    const isolated = this.#connections.filter((one) => one.isolated);
+    const idle = isolated.find((one) => one.isEmpty);
+    if (idle !== undefined && wish === "any") return idle;
+    const { maxIsolated } = this.#parts.limits;
+    if (this.#mayDial(true, maxIsolated, this.#pause.isRepeated ? 1 : MAX_ISOLATED_DIALS)) return this.dial(true);
+    return wish === "new" && isolated.length < maxIsolated ? undefined : idle;
+  }
+
+  /** An isolated connection that is idle, for any query from now on: no handshake has to be waited for. */
+  takeIdle(): DotConnection | undefined {
+    const idle = this.#connections.find((one) => one.isolated && one.ready && one.isEmpty);
+    if (idle !== undefined) idle.isolated = false;
+    return idle;
   }
 
   /** Begins a connection, which takes queries at once. Only when `mayDial`. */
-  dial(): DotConnection {
+  dial(isolated = false): DotConnection {
     const { clock, random, limits } = this.#parts;
     this.#counters.add(COUNTER.DIALS);
     let race!: AddressRace;
-    const connection = new DotConnection({
+    const connection: DotConnection = new DotConnection({
       clock,
       random,
       limits: limits.connection,
       owner: this.#owner,
       onUnsolicited: () => this.#counters.add(COUNTER.UNSOLICITED),
       maxQueries: this.#lifespan.maxQueries,
-      retireAfterMs: () => this.#horizon.retireAfterMs,
+      retireAfterMs: (): number => {
+        const { retireAfterMs } = this.#horizon;
+        return connection.isolated ? Math.min(ISOLATED_IDLE_MS, retireAfterMs) : retireAfterMs;
+      },
       dial: (onSecure, handler) => {
         race = new AddressRace(clock, this.book, this.#dialler.dial, onSecure, handler);
         return race;
       },
     });
+    connection.isolated = isolated;
     this.#races.set(connection, race);
     this.#connections.push(connection);
     return connection;
@@ -188,9 +210,25 @@ export class ConnectionPool {
     if (connection.load > CROWDED && this.mayDial) this.dial();
   }
 
+  /** Ends connections that are silent or trickle; see silences.ts. */
+  endStuck(
+    nowMs: number,
+    p95Ms: number,
+    onQuiet: (connection: DotConnection) => void,
+    onSilent: (error: UpstreamError) => void,
+  ): void {
+    this.#silences.end([...this.#connections], nowMs, p95Ms, onQuiet, (connection, error) => {
+      this.#counters.add(COUNTER.SILENT_CLOSES);
+      const host = this.#races.get(connection)?.host;
+      if (host !== undefined) this.book.failed(host);
+      onSilent(error);
+    });
+  }
+
   /** An answer came. */
   heard(): void {
-    this.#silences = 0;
+    this.#silences.heard();
+    this.#pause.end();
   }
 
   /** The server said for how many milliseconds it keeps an idle connection. */
@@ -198,45 +236,16 @@ export class ConnectionPool {
     this.#horizon.announced(ms);
   }
 
-  /**
-   * Ends connections on which answers have been due for too long: nothing at all was heard, of which `onSilent` is
-   * told first, or one message comes so slowly that all others wait behind it. Halfway there `onQuiet` is told, which
-   * may ask something that is answered at once: silence then does not mean that a name is slow.
-   */
-  endStuck(
-    nowMs: number,
-    p95Ms: number,
-    onQuiet: (connection: DotConnection) => void,
-    onSilent: (error: UpstreamError) => void,
-  ): void {
-    const allowedMs = this.#silenceMs(p95Ms);
-    for (const connection of [...this.#connections]) {
-      if (connection.isTrickling(nowMs)) {
-        connection.abort(new UpstreamError("timeout", "an answer came too slowly, and all others waited behind it"));
-        continue;
-      }
-      const silentMs = connection.silentForMs(nowMs);
-      if (silentMs > allowedMs) {
-        this.#counters.add(COUNTER.SILENT_CLOSES);
-        this.#silences++;
-        const host = this.#races.get(connection)?.host;
-        if (host !== undefined) this.book.failed(host);
-        const words = `nothing was heard for ${Math.round(allowedMs)} ms while answers were due`;
-        const error = new UpstreamError("timeout", words);
-        onSilent(error);
-        connection.abort(error);
-      } else if (silentMs > allowedMs / 2 && connection.accepts && !this.#wasChecked(connection, nowMs - silentMs)) {
-        this.#checkedMs.set(connection, nowMs);
-        onQuiet(connection);
-      }
-    }
-  }
-
   /** A connection is gone, with so many queries unanswered. What that says of the server is remembered. */
   remove(connection: DotConnection, unanswered: number): void {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     if (connection.wasReady) this.#learnFrom(connection, unanswered);
     else this.#dialFailedMs = this.#parts.clock.nowMs();
+  }
+
+  /** A connection ended before it answered anything. */
+  wasFruitless(): void {
+    this.#pause.begin();
   }
 
   /** Nothing of before is known of the way any more. Connections take no new query, and end once they are answered. */
@@ -256,7 +265,7 @@ export class ConnectionPool {
     if (!connection.endedByServer) {
       if (unanswered === 0) this.#horizon.outlived(idleMs);
     } else if (unanswered > 0) {
-      if (connection.answered > 0) this.#lifespan.cutShort(connection.answered);
+      if (connection.answered > 0 && !connection.isolated) this.#lifespan.cutShort(connection.answered);
     } else {
       this.#counters.add(COUNTER.IDLE_CLOSES);
       this.#horizon.sawIdleClose(idleMs);
@@ -264,23 +273,20 @@ export class ConnectionPool {
     if (unanswered === 0) this.#lifespan.ranOut(connection.answered);
   }
 
-  #wasChecked(connection: DotConnection, sinceMs: number): boolean {
-    return (this.#checkedMs.get(connection) ?? Number.NEGATIVE_INFINITY) > sinceMs;
+  #mayDial(isolated: boolean, maxConnections: number, maxDialling: number): boolean {
+    if (this.book.isEmpty || this.#pause.isOn) return false;
+    const kind = this.#connections.filter((one) => one.isolated === isolated);
+    if (kind.length >= maxConnections) return false;
+    return kind.filter((one) => one.dialling).length < maxDialling && !(this.isReady && this.#dialFailedLately);
   }
 
   get #dialFailedLately(): boolean {
     return this.#parts.clock.nowMs() - this.#dialFailedMs < this.#parts.limits.health.redialMs;
   }
-
-  #silenceMs(p95Ms: number): number {
-    const { minSilenceMs, maxSilenceMs } = this.#parts.limits;
-    const measuredMs = p95Ms === 0 ? maxSilenceMs : SILENCE_P95S * p95Ms;
-    const allowedMs = Math.max(minSilenceMs, measuredMs) * 2 ** Math.min(this.#silences, 8);
-    return Math.min(SLOW_SILENCES * maxSilenceMs, allowedMs);
-  }
 }
 
-/** A ready connection before one that is being made, then the one with more room. */
+/** A ready connection before one that is being made, one that is not held up before one that is, then the one with more room. */
 function isBetter(one: DotConnection, other: DotConnection): boolean {
-  return one.ready === other.ready ? one.load < other.load : one.ready;
+  if (one.ready !== other.ready) return one.ready;
+  return one.isHeldUp === other.isHeldUp ? one.load < other.load : other.isHeldUp;
 }

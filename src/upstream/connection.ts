@@ -9,13 +9,14 @@
  * of them can leave before the server has proved who it is.
  */
 
-import type { ByteStream, Clock, Random, StreamHandler, TlsOutcome } from "../runtime/runtime.ts";
+import type { ByteStream, TlsOutcome } from "../runtime/runtime.ts";
 import { FrameReader } from "../wire/frame.ts";
 import { readUint16 } from "../wire/octets.ts";
 import { keepaliveMsOf } from "../wire/options.ts";
 import { HEADER_OCTETS } from "../wire/protocol.ts";
 import { ResponseLayout } from "../wire/response.ts";
 import { checkOutcome } from "./authentication.ts";
+import type { ConnectionParts } from "./connection-parts.ts";
 import { type Carrier, type Exchange, UpstreamError } from "./exchange.ts";
 import { describeFailure, isNetworkFailure } from "./failure-words.ts";
 import { IdTable } from "./id-table.ts";
@@ -24,54 +25,16 @@ import { OTHER_QUESTION, whyNoAnswer } from "./matching.ts";
 import { OutgoingQueries } from "./outgoing.ts";
 import { Progress } from "./progress.ts";
 
+export type { ConnectionLimits, ConnectionOwner, ConnectionParts } from "./connection-parts.ts";
+
 /**
  * With so few in flight none but those asked together will share a write, so it waits for no others: at 20,000 queries
  * a second, a tenth of them forwarded, the p99 of all is a tenth lower.
  */
 const FEW_IN_FLIGHT = 4;
 
-/** How a connection is bounded; the values and their reasons are in config/defaults.ts. */
-export interface ConnectionLimits {
-  readonly dialMs: number;
-  /** Queries in flight, and given-up ones whose IDs are still in quarantine. */
-  readonly maxTakenIds: number;
-  readonly maxUnsentOctets: number;
-  /** Frames that answer nothing, after which the server is not worth listening to. */
-  readonly maxUnsolicited: number;
-}
-
-/** Who owns the connection and hears of it. */
-export interface ConnectionOwner {
-  onReady(connection: DotConnection, outcome: TlsOutcome): void;
-  /** Octets and layout are valid during the call only. */
-  onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void;
-  /** The answer to this exchange came and is of no use. */
-  onMalformed(exchange: Exchange, error: UpstreamError): void;
-  /** The server said for how many milliseconds it keeps an idle connection (RFC 7828). */
-  onKeepalive(ms: number): void;
-  /** The connection is gone; `unanswered` are the owner's again. */
-  onClosed(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void;
-}
-
-export interface ConnectionParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: ConnectionLimits;
-  readonly owner: ConnectionOwner;
-  /** A frame came that answers nothing that was asked. */
-  readonly onUnsolicited?: () => void;
-  /** Queries it takes in its whole life: servers there are that end a connection after so many. */
-  readonly maxQueries: number;
-  /** How long it may be idle, in milliseconds; asked when it becomes idle. */
-  readonly retireAfterMs: () => number;
-  /** Starts the dialling; the two callbacks are for the TLS handshake, the handler for everything else. */
-  readonly dial: (onSecure: (outcome: TlsOutcome) => void, handler: StreamHandler) => ByteStream;
-}
-
-/** A message that comes so slowly for so long is given up, with the connection. */
-const TRICKLE_MS = 70;
-/** New queries go elsewhere sooner than those in flight are given up. */
-const STEER_MS = 20;
+/** A message that has begun and is not whole after so long holds up what is asked now; another connection would not. */
+const HELD_UP_MS = 20;
 
 export class DotConnection implements Carrier {
   readonly #parts: ConnectionParts;
@@ -98,14 +61,21 @@ export class DotConnection implements Carrier {
   endedByServer = false;
   /** Answers received; a connection that answered and then ended is not at fault (RFC 7766, 6.2.4). */
   answered = 0;
-  /** When octets last arrived, on the clock's nowMs. */
+  /** When it was begun and when octets last arrived, on the clock's nowMs. */
+  readonly madeMs: number;
   lastHeardMs: number;
+  /** Whether it is for queries that are kept from all others (isolation.ts). */
+  isolated = false;
+  /** Once it ended: answers that it owed, to queries given up as well, and the one that had begun. */
+  owedAtEnd = 0;
+  begunAtEnd: Exchange | undefined;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
     this.#ids = new IdTable(parts.random);
-    this.lastHeardMs = parts.clock.nowMs();
-    this.#idleSinceMs = this.lastHeardMs;
+    this.madeMs = parts.clock.nowMs();
+    this.lastHeardMs = this.madeMs;
+    this.#idleSinceMs = this.madeMs;
     this.#idle = new IdleTimer(parts.clock, () => this.#fail(new UpstreamError("closed", "idle")));
     this.#cancelDial = parts.clock.after(parts.limits.dialMs, () =>
       this.#fail(new UpstreamError("connect", `no connection within ${parts.limits.dialMs} ms`)),
@@ -139,10 +109,18 @@ export class DotConnection implements Carrier {
   get accepts(): boolean {
     if (this.#state !== "dialling" && this.#state !== "ready") return false;
     if (this.#sent >= this.#parts.maxQueries) return false;
-    // What is asked now would wait behind the message that does not come.
-    if (this.#frames.midFrame && this.#progress.tricklesFor(STEER_MS, this.#parts.clock.nowMs())) return false;
     const { maxTakenIds, maxUnsentOctets } = this.#parts.limits;
     return this.#ids.taken < maxTakenIds && this.#stream.unsentOctets + this.#outgoing.octets < maxUnsentOctets;
+  }
+
+  /** Whether it takes a query and owes nothing, not even to queries that were given up. */
+  get isEmpty(): boolean {
+    return this.#ids.taken === 0 && !this.#frames.midFrame && this.accepts;
+  }
+
+  /** Whether what is asked now would wait behind a message that has begun. */
+  get isHeldUp(): boolean {
+    return this.#frames.midFrame && this.#progress.unfinishedForMs(this.#parts.clock.nowMs()) >= HELD_UP_MS;
   }
 
   /** Queries in flight as a share of what it can carry at once. */
@@ -170,9 +148,10 @@ export class DotConnection implements Carrier {
     return this.#progress.answerDue;
   }
 
-  /** Whether a message comes so slowly that all others should not wait for it any longer. */
+  /** Whether a message comes so slowly that others should not wait for it any longer, or nobody does. */
   isTrickling(nowMs: number): boolean {
-    return this.#progress.tricklesFor(TRICKLE_MS, nowMs);
+    const behind = this.#ids.inFlight - (this.#begun === undefined ? 0 : 1);
+    return (behind > 0 && this.#progress.trickles(nowMs)) || this.#progress.isUseless(nowMs);
   }
 
   /** Takes the exchange; only when `accepts`. */
@@ -312,6 +291,12 @@ export class DotConnection implements Carrier {
     else if (this.#state === "ready" && !this.#idle.isIdle) this.#idle.idle(this.#parts.retireAfterMs());
   }
 
+  /** Who waits for the message that has begun and is not whole. */
+  get #begun(): Exchange | undefined {
+    const { heldId } = this.#frames;
+    return heldId < 0 ? undefined : this.#ids.find(heldId);
+  }
+
   #fail(error: UpstreamError): void {
     if (this.#state === "closed") return;
     this.#reason = error;
@@ -339,6 +324,8 @@ export class DotConnection implements Carrier {
     this.#cancelDial();
     this.#idle.end();
     this.#outgoing.drop();
+    this.owedAtEnd = this.#ids.taken;
+    this.begunAtEnd = this.#begun;
     const unanswered = this.#ids.drain();
     for (const exchange of unanswered) exchange.carrier = undefined;
     this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);

@@ -6,16 +6,21 @@
 import type { UpstreamAddress } from "../config/config.ts";
 import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { isOfThisHost } from "./blame.ts";
+import { endsEarly } from "./blame.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
 import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
-import { Health, type HealthLimits } from "./health.ts";
+import { gaugesOf } from "./gauges.ts";
+import { weigh } from "./guilt.ts";
+import type { HealthLimits } from "./health.ts";
+import { Isolation } from "./isolation.ts";
+import { LoggedHealth } from "./logged-health.ts";
 import { AddressLookUp, type LookUp } from "./look-up.ts";
 import { Probe } from "./probe.ts";
 import { QueryForm } from "./query-form.ts";
 import { ResponseTimes } from "./response-times.ts";
+import type { ServerOwner } from "./server-owner.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 export interface ServerLimits extends PoolLimits {
@@ -29,15 +34,6 @@ export interface ServerLimits extends PoolLimits {
 export interface ServerParts extends PoolParts {
   readonly lookUp: LookUp;
   readonly limits: ServerLimits;
-}
-
-/** Who hears what becomes of the exchanges given to a server. */
-export interface ServerOwner {
-  onResponse(exchange: Exchange, server: DotServer, octets: Uint8Array, start: number, layout: ResponseLayout): void;
-  /** This server did not answer; another may. */
-  onAttemptFailed(exchange: Exchange, error: UpstreamError): void;
-  /** A connection that had worked ended under the exchange; the same server may well answer on a new one. */
-  onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void;
 }
 
 /** A server that answered so recently is not failing because one connection ended before it answered. */
@@ -54,31 +50,39 @@ export class DotServer implements ConnectionOwner {
   readonly times = new ResponseTimes();
   readonly #parts: ServerParts;
   readonly #owner: ServerOwner;
-  readonly #health: Health;
+  readonly #health: LoggedHealth;
   readonly #pool: ConnectionPool;
   readonly #form: QueryForm;
   readonly #lookUp: AddressLookUp;
   readonly #waiting = new WaitingLine();
+  readonly #isolation: Isolation;
   readonly #probe = new Probe();
-  /** When it last answered anything, about. */
-  #answeredMs = Number.NEGATIVE_INFINITY;
-  /** Whether the log was told that it fails. */
-  #told = false;
+  /** When it last ended a connection under queries. */
+  #endedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
+
+  /** When it last answered anything, about. */
+  answeredMs = Number.NEGATIVE_INFINITY;
 
   constructor(identity: UpstreamAddress, parts: ServerParts, owner: ServerOwner, counters = new UpstreamCounters()) {
     this.identity = identity;
     this.counters = counters;
     this.#parts = parts;
     this.#owner = owner;
-    this.#health = new Health(parts.clock, parts.random, parts.limits.health);
+    this.#health = new LoggedHealth(identity.text, parts);
     this.#pool = new ConnectionPool(identity, parts, this.counters, this);
     this.#lookUp = new AddressLookUp(parts.lookUp);
     this.#form = new QueryForm(identity.text, parts.clock, parts.log, parts.limits.plainMs);
+    this.#isolation = new Isolation(this.#pool, parts.limits.maxIsolated, (to, exchange) => this.#give(to, exchange));
   }
 
   get healthy(): boolean {
     return this.#health.healthy;
+  }
+
+  /** Whether it has failed for so long that it is no use to wait for it. */
+  get isGone(): boolean {
+    return this.#health.isGone;
   }
 
   /** Whether a query given now would be sent now. */
@@ -106,23 +110,12 @@ export class DotServer implements ConnectionOwner {
   }
 
   get inFlight(): number {
-    return this.#waiting.size + this.#pool.inFlight;
+    return this.#waiting.size + this.#isolation.size + this.#pool.inFlight;
   }
 
   /** What it is like now, for the observer. */
   gauges(): UpstreamGauges {
-    const { book } = this.#pool;
-    return {
-      inFlight: this.inFlight,
-      connections: this.#pool.size,
-      breakers: book.families.map((family) => ({
-        family,
-        state: this.healthy ? book.stateOf(family) : this.#health.state,
-      })),
-      answerMs: this.times.meanMs || undefined,
-      idleHorizonMs: this.#pool.idleHorizonMs,
-      certificateNotAfterMs: this.#pool.leaf?.notAfterMs,
-    };
+    return gaugesOf(this.inFlight, this.#pool, this.#health, this.times.meanMs);
   }
 
   /** Dials, so that the next query finds a connection, or the log says why there is none. */
@@ -135,8 +128,10 @@ export class DotServer implements ConnectionOwner {
   /** Asks a failing server something of our own once its back-off is over: no client's query is at stake. */
   probeIfDue(): void {
     // One at a time: a failure may have been noted elsewhere while it is still on its way.
-    if (this.#probe.carrier === undefined && this.#health.takeProbe())
+    if (this.#probe.carrier === undefined && this.#health.takeProbe()) {
+      this.#probe.isSuspect = this.#health.endedEarly;
       this.send(this.#probe, this.#parts.clock.nowMs());
+    }
     this.#pool.probeFamilyIfDue();
   }
 
@@ -149,16 +144,17 @@ export class DotServer implements ConnectionOwner {
   }
 
   #place(exchange: Exchange): void {
-    const connection = this.#pool.choose();
-    const remembered = connection === undefined ? this.#health.remembered : undefined;
+    const connection = exchange.isSuspect ? undefined : this.#pool.choose();
+    const remembered = connection === undefined && !this.#pool.isReady ? this.#health.remembered : undefined;
     if (connection !== undefined) {
       this.#give(connection, exchange);
     } else if (remembered !== undefined && exchange !== this.#probe) {
       this.#failed(exchange, remembered);
-    } else if (this.#pool.mayDial) {
-      this.#give(this.#pool.dial(), exchange);
-    } else if (this.#waiting.size < this.#parts.limits.maxWaiting) {
-      this.#waiting.add(exchange);
+    } else if (!exchange.isSuspect && this.#pool.mayDial) {
+      this.#give(this.#pool.takeIdle() ?? this.#pool.dial(), exchange);
+    } else if (this.#waiting.size + this.#isolation.size < this.#parts.limits.maxWaiting) {
+      if (exchange.isSuspect) this.#isolation.add(exchange);
+      else this.#waiting.add(exchange);
       if (this.#pool.book.isEmpty) this.#lookUpAddresses();
     } else {
       this.#failed(exchange, new UpstreamError("overloaded", "too many queries in flight"));
@@ -171,8 +167,9 @@ export class DotServer implements ConnectionOwner {
     this.#pool.relieve(connection);
   }
 
-  /** Ends connections on which answers have been due for too long while nothing at all was heard. */
+  /** Ends connections on which answers have been due for too long, and serves those who wait for a pause to be over. */
   watch(nowMs: number): void {
+    if (this.#waiting.size > 0 || this.#isolation.size > 0) this.#serveWaiting();
     this.#pool.endStuck(
       nowMs,
       // The mean follows a server that became slow sooner.
@@ -224,15 +221,15 @@ export class DotServer implements ConnectionOwner {
 
   onResponse(exchange: Exchange, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     this.counters.answered(exchange.tookMs);
-    this.#answeredMs = exchange.sentMs + exchange.tookMs;
+    this.answeredMs = exchange.sentMs + exchange.tookMs;
     this.#pool.heard();
-    if (!this.healthy || this.#told) this.#markWorking();
+    if (this.#health.isTroubled) this.#markWorking();
     if (!(exchange instanceof Probe)) {
       this.times.record(exchange.tookMs);
       if (this.#form.isToRepeat(exchange, layout.rcode)) this.send(exchange, this.#parts.clock.nowMs());
       else this.#owner.onResponse(exchange, this, octets, start, layout);
     }
-    if (this.#waiting.size > 0) this.#serveWaiting();
+    if (this.#waiting.size > 0 || this.#isolation.size > 0) this.#serveWaiting();
   }
 
   onMalformed(exchange: Exchange, error: UpstreamError): void {
@@ -251,17 +248,33 @@ export class DotServer implements ConnectionOwner {
     this.#serveWaiting();
   }
 
-  /** A connection that was authenticated ended. What it had answered before says whether the server is to blame. */
+  /**
+   * A connection that was authenticated ended. That says little of the server, as one query may be why: a question of our
+   * own finds out where the server answered nothing else since.
+   */
   #onEnded(connection: DotConnection, error: UpstreamError, unanswered: Exchange[]): void {
     // Some servers answer in order: what has waited longest may be what all others wait for, so it is sent again last.
     if (error.code === "timeout") unanswered.sort((a, b) => b.sentMs - a.sentMs);
-    const lately = this.#parts.clock.nowMs() - this.#answeredMs < LATELY_MS;
-    const worked = connection.answered > 0 || error.code === "timeout" || lately;
-    if (!worked && unanswered.length > 0) this.#markFailed(error);
+    const nowMs = this.#parts.clock.nowMs();
+    const worked = connection.answered > 0 || error.code === "timeout" || nowMs - this.answeredMs < LATELY_MS;
+    weigh(connection, error, unanswered, nowMs - this.#endedMs, nowMs);
+    const isFruitless = connection.answered === 0 && error.code === "closed" && unanswered.length > 0;
+    if (isFruitless) this.#pool.wasFruitless();
+    if (error.code === "closed" && unanswered.length > 0) this.#endedMs = nowMs;
     for (const exchange of unanswered) {
       if (worked) this.#interrupted(exchange, error);
       else this.#failed(exchange, error);
     }
+    if (!isFruitless || this.answeredMs >= connection.madeMs) return;
+    if (this.healthy) this.#askProbe();
+    else this.#health.failed(error);
+  }
+
+  /** Asks our own question, on a connection that carries nothing else, so that what comes of it is the server's doing. */
+  #askProbe(): void {
+    if (this.#probe.carrier !== undefined) return;
+    this.#probe.isSuspect = true;
+    this.send(this.#probe, this.#parts.clock.nowMs());
   }
 
   #onDialFailed(error: UpstreamError, unanswered: readonly Exchange[]): void {
@@ -273,7 +286,8 @@ export class DotServer implements ConnectionOwner {
     }
     // A host name may have moved: it is looked up again, and what is known of it kept until then.
     if (this.identity.hostName !== undefined) this.#lookUpAddresses();
-    this.#markFailed(error);
+    this.#health.failed(error);
+    if (endsEarly(error)) this.#pool.wasFruitless();
     for (const exchange of unanswered) this.#failed(exchange, error);
     this.#failWaiting(error);
   }
@@ -284,7 +298,7 @@ export class DotServer implements ConnectionOwner {
       if (this.#closed && this.#waiting.size === 0) return;
       if (found instanceof UpstreamError) {
         if (!this.#pool.book.isEmpty) return;
-        this.#markFailed(found);
+        this.#health.failed(found);
         this.#failWaiting(found);
         return;
       }
@@ -298,16 +312,18 @@ export class DotServer implements ConnectionOwner {
   /** Gives those who wait to connections, as far as there is room. */
   #serveWaiting(): void {
     const hasRoom = (): boolean => this.#pool.choose() !== undefined || this.#pool.mayDial;
+    this.#isolation.serve();
     this.#waiting.serve(hasRoom, (exchange) => this.#place(exchange));
   }
 
   #failWaiting(error: UpstreamError): void {
+    this.#isolation.drain((exchange) => this.#failed(exchange, error));
     this.#waiting.drain((exchange) => this.#failed(exchange, error));
   }
 
   #failed(exchange: Exchange, error: UpstreamError): void {
     this.counters.failed(error.code);
-    if (exchange === this.#probe) this.#markFailed(error);
+    if (exchange === this.#probe) this.#health.failed(error);
     else if (!(exchange instanceof Probe)) this.#owner.onAttemptFailed(exchange, error);
   }
 
@@ -326,19 +342,8 @@ export class DotServer implements ConnectionOwner {
     this.counters.add(COUNTER.ABANDONED);
   }
 
-  #markFailed(error: UpstreamError): void {
-    const isNews = isOfThisHost(error) ? this.#health.hindered(error) : this.#health.failed(error);
-    if (this.#told && !isNews) return;
-    this.#told = true;
-    const { text } = this.identity;
-    this.#parts.log.warn(`upstream ${text}: ${error.message}`, { upstream: text, code: error.code });
-  }
-
   #markWorking(): void {
     this.#health.worked();
     this.#takeBackProbe();
-    if (!this.#told) return;
-    this.#told = false;
-    this.#parts.log.info(`upstream ${this.identity.text}: works again`, { upstream: this.identity.text });
   }
 }

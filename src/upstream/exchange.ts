@@ -45,8 +45,10 @@ export abstract class Exchange {
   readonly query = new Query();
   /** When the client gives up, on the clock's nowMs. */
   deadlineMs = 0;
-  /** Until when it waits for this host to have a way to any upstream; 0 while it need not. */
+  /** Until when it waits for any upstream to be asked again (hold.ts); 0 while it need not. */
   heldUntilMs = 0;
+  /** How often it waited so. */
+  holds = 0;
   /** When the attempt now under way is given up. */
   attemptEndsMs = 0;
   /** When it was given to its server, on the clock's nowMs. */
@@ -60,6 +62,12 @@ export abstract class Exchange {
   hedge: Exchange | undefined = undefined;
   /** How often it was sent once more because a connection died under it. */
   resends = 0;
+  /** Connections that the server ended under it, those among them that carried nothing else, and when the first did (guilt.ts). */
+  deaths = 0;
+  lonelyDeaths = 0;
+  firstDeathMs = 0;
+  /** Whether it may be why connections die, and is kept from all others (isolation.ts). */
+  isSuspect = false;
   /** Whether a server answered SERVFAIL or REFUSED and another was asked for that. */
   secondOpinion = false;
   /** The form of the server that complained of it: there it goes plainly (query-form.ts). */
@@ -79,10 +87,14 @@ export abstract class Exchange {
     this.sentMs = 0;
     this.triedServers.clear();
     this.resends = 0;
+    this.deaths = 0;
+    this.lonelyDeaths = 0;
+    this.isSuspect = false;
     this.secondOpinion = false;
     this.complained = undefined;
     this.isPlain = false;
     this.heldUntilMs = 0;
+    this.holds = 0;
     this.server = undefined;
     this.hedge = undefined;
     this.carrier = undefined;

@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Random } from "../runtime/runtime.ts";
+import { endsEarly, isOfThisHost } from "./blame.ts";
 import { type BackOff, Breaker, type BreakerState } from "./breaker.ts";
 import type { UpstreamError } from "./exchange.ts";
 
@@ -12,12 +13,17 @@ export interface HealthLimits extends BackOff {
   readonly redialMs: number;
 }
 
+/** A server whose connections end early is worth waiting for as long as most clients wait; then it is taken to be gone. */
+const GONE_AFTER_MS = 4000;
+
 export class Health {
   readonly #clock: Clock;
   readonly #limits: HealthLimits;
   readonly #breaker: Breaker;
   #failure: UpstreamError | undefined;
   #failedAtMs = 0;
+  /** When the first of the failures in a row was. */
+  #failingSinceMs = 0;
 
   constructor(clock: Clock, random: Random, limits: HealthLimits) {
     this.#clock = clock;
@@ -37,8 +43,19 @@ export class Health {
   get remembered(): UpstreamError | undefined {
     const { redialMs } = this.#limits;
     const fresh = this.#clock.nowMs() - this.#failedAtMs < redialMs;
-    // A connection that fell silent says nothing about the next one.
-    return fresh && this.#failure?.code !== "timeout" ? this.#failure : undefined;
+    // A connection that fell silent says nothing about the next one, one that ended early not much.
+    if (!fresh || this.#failure?.code === "timeout" || (this.endedEarly && !this.isGone)) return undefined;
+    return this.#failure;
+  }
+
+  /** Whether it failed because connections ended before they answered anything. */
+  get endedEarly(): boolean {
+    return endsEarly(this.#failure);
+  }
+
+  /** Whether it has failed for so long that it is no use to wait for it. */
+  get isGone(): boolean {
+    return !this.healthy && this.#clock.nowMs() - this.#failingSinceMs > GONE_AFTER_MS;
   }
 
   /** Whether a failing server should be asked something of our own now; true once for each back-off. */
@@ -46,21 +63,17 @@ export class Health {
     return this.#breaker.takeProbe();
   }
 
-  /** Returns whether that is news: the first failure, or another than the last. */
+  /**
+   * Returns whether that is news: the first failure, or another than the last. That this host could not ask makes a healthy
+   * server no worse: only a burst of dials is kept from being made.
+   */
   failed(error: UpstreamError): boolean {
     const isNews = this.#failure?.message !== error.message;
     this.#failure = error;
     this.#failedAtMs = this.#clock.nowMs();
+    if (this.healthy && isOfThisHost(error)) return isNews;
+    if (this.healthy) this.#failingSinceMs = this.#failedAtMs;
     this.#breaker.failed();
-    return isNews;
-  }
-
-  /** This host could not ask it, which makes it no worse: only a burst of dials is kept from being made. Returns as failed() does. */
-  hindered(error: UpstreamError): boolean {
-    if (!this.healthy) return this.failed(error);
-    const isNews = this.#failure?.message !== error.message;
-    this.#failure = error;
-    this.#failedAtMs = this.#clock.nowMs();
     return isNews;
   }
 
@@ -69,6 +82,7 @@ export class Health {
     if (!this.healthy) return false;
     this.#failure = error;
     this.#failedAtMs = this.#clock.nowMs();
+    this.#failingSinceMs = this.#failedAtMs;
     this.#breaker.suspected();
     return true;
   }

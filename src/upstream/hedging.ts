@@ -46,6 +46,8 @@ export class Hedge extends Exchange {
   follow(first: Exchange): void {
     this.begin(first.deadlineMs);
     this.first = first;
+    this.isSuspect = first.isSuspect;
+    this.deaths = first.deaths;
     this.query.copyFrom(first.query);
   }
 

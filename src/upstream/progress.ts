@@ -1,12 +1,20 @@
 /**
  * What comes on a connection while answers are due: nothing at all (silence), no whole message (a stall, in which all
- * answers wait behind one), or one message that has begun and hardly goes on (a trickle).
+ * answers wait behind one), or one message that has begun and comes in drops (a trickle).
+ *
+ * A message may well come slowly: its length before it, or a segment for each round trip, as Nagle's algorithm and delayed
+ * acknowledgements have it (RFC 1122, 4.2.3). That takes few pieces, or pieces of many octets.
  */
 
 import type { FrameReader } from "../wire/frame.ts";
 
-/** Slower than an octet a millisecond is slow: servers send a message whole, or in records of many octets. */
-const OCTETS_A_MS = 1;
+/** Octets that come closer together are one piece, however TCP and TLS cut them. */
+const PIECE_GAP_MS = 5;
+/** No message is written in so many pieces and sent in as many: what is written while another is on its way is gathered. */
+const MANY_PIECES = 6;
+const SMALL_PIECE_OCTETS = 64;
+/** A message that needs so long for its rest is of no use to anyone: clients have left by then. */
+const USELESS_AFTER_MS = 4000;
 
 export class Progress {
   readonly #frames: FrameReader;
@@ -14,8 +22,10 @@ export class Progress {
   #due = false;
   #silentSinceMs = 0;
   #stalledSinceMs = 0;
-  /** Since when a message has begun and is not whole. */
+  /** Since when a message has begun and is not whole, in how many pieces it came, and when the last of them did. */
   #begunMs = 0;
+  #pieces = 0;
+  #pieceMs = 0;
 
   constructor(frames: FrameReader) {
     this.#frames = frames;
@@ -37,7 +47,14 @@ export class Progress {
   heard(nowMs: number, messages: number, wasMidFrame: boolean, inFlight: boolean): void {
     this.#silentSinceMs = nowMs;
     if (messages > 0) this.#stalledSinceMs = nowMs;
-    if (messages > 0 || !wasMidFrame) this.#begunMs = nowMs;
+    if (messages > 0 || !wasMidFrame) {
+      this.#begunMs = nowMs;
+      this.#pieceMs = nowMs;
+      this.#pieces = 1;
+    } else if (nowMs - this.#pieceMs >= PIECE_GAP_MS) {
+      this.#pieceMs = nowMs;
+      this.#pieces++;
+    }
     this.#due = inFlight || this.#frames.midFrame;
   }
 
@@ -51,10 +68,21 @@ export class Progress {
     return this.#due ? nowMs - this.#stalledSinceMs : 0;
   }
 
-  /** Whether a message has been coming for so many milliseconds, and slowly. */
-  tricklesFor(ms: number, nowMs: number): boolean {
-    if (!this.#frames.midFrame) return false;
-    const elapsedMs = nowMs - this.#begunMs;
-    return elapsedMs >= ms && this.#frames.heldOctets < elapsedMs * OCTETS_A_MS;
+  /** How long a message has been coming that is not whole; 0 while there is none. */
+  unfinishedForMs(nowMs: number): number {
+    return this.#frames.midFrame ? nowMs - this.#begunMs : 0;
+  }
+
+  /** Whether a message comes in drops, or so slowly that nobody will be there when it is whole. */
+  trickles(nowMs: number): boolean {
+    if (!this.#frames.midFrame || this.#pieces < MANY_PIECES) return false;
+    const { heldOctets, missingOctets } = this.#frames;
+    if (heldOctets < this.#pieces * SMALL_PIECE_OCTETS) return true;
+    return missingOctets * (nowMs - this.#begunMs) > heldOctets * USELESS_AFTER_MS;
+  }
+
+  /** Whether a message began so long ago that nobody waits for it any more. */
+  isUseless(nowMs: number): boolean {
+    return this.unfinishedForMs(nowMs) > USELESS_AFTER_MS;
   }
 }

@@ -7,13 +7,16 @@ import type { Strategy, UpstreamAddress } from "../config/config.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { isFinalError } from "../wire/options.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { isOfThisHop, isOfThisHost, isServersError } from "./blame.ts";
+import { isOfThisHop, isServersError } from "./blame.ts";
 import { type Choice, choiceOf } from "./choice.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
-import { DotServer, type ServerOwner, type ServerParts } from "./dot-server.ts";
+import { DotServer, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
+import { GUILTY, inherit, isGuilty } from "./guilt.ts";
 import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
+import { Hold } from "./hold.ts";
 import { InFlightList } from "./in-flight-list.ts";
+import type { ServerOwner } from "./server-owner.ts";
 
 export interface SetLimits {
   readonly strategy: Strategy;
@@ -28,10 +31,8 @@ export interface SetLimits {
 
 /** How far past its time a query may be noticed; the price of one timer for all of them. */
 const SWEEP_MS = 20;
-/** How long a query waits for the host to have a way out again, and how often it is tried. */
-const HOLD_MS = 2000;
-const HOLD_RETRY_MS = 100;
 /** One for all: thousands of queries may time out in one sweep, and an error notes where it was made, which takes long. */
+const NOBODY_LEFT = new UpstreamError("overloaded", "no upstream is left to ask");
 const NOT_IN_TIME = new UpstreamError("timeout", "no answer in time");
 /** An attempt ends after so many times what 95 % of the server's answers take, within the limits. */
 const ATTEMPT_P95S = 8;
@@ -44,6 +45,7 @@ export class UpstreamSet implements ServerOwner {
   readonly #inFlight = new InFlightList();
   readonly #spareHedges: Hedge[] = [];
   readonly #budget: HedgeBudget;
+  readonly #hold: Hold;
   #sweepDue = false;
   #onIdle: (() => void) | undefined;
 
@@ -56,6 +58,7 @@ export class UpstreamSet implements ServerOwner {
   ) {
     this.servers = identities.map((identity, i) => new DotServer(identity, parts, this, counters[i]));
     this.#budget = new HedgeBudget(limits.maxHedgesSaved);
+    this.#hold = new Hold(this.servers, parts.random);
     this.#clock = parts.clock;
     this.#limits = limits;
     this.#choose = choiceOf(limits.strategy);
@@ -133,12 +136,10 @@ export class UpstreamSet implements ServerOwner {
 
   onInterrupted(exchange: Exchange, server: DotServer, error: UpstreamError): void {
     const first = exchange instanceof Hedge ? this.#release(exchange) : exchange;
+    if (first !== exchange) inherit(first, exchange);
     const { carrier, hedge } = first;
     const nowMs = this.#clock.nowMs();
-    // A connection that died says little of its server, so that one may be asked once more.
-    const elsewhere =
-      error.code === "timeout" && this.#healthyUntried(first).some((one) => one.stalledForMs(nowMs) === 0);
-    if (elsewhere || first.resends >= this.#limits.maxResends) {
+    if (this.#isToGoElsewhere(first, error, nowMs) || first.resends >= this.#limits.maxResends) {
       if (carrier === undefined && hedge === undefined) this.#tryNext(first, error, nowMs);
       return;
     }
@@ -153,29 +154,26 @@ export class UpstreamSet implements ServerOwner {
     server.send(first, nowMs);
   }
 
+  /** A connection that ended says little of its server, so that one may be asked once more, but not over and over. */
+  #isToGoElsewhere(exchange: Exchange, { code }: UpstreamError, nowMs: number): boolean {
+    if (code === "closed") return exchange.lonelyDeaths > 0 && exchange.deaths > 1;
+    return code === "timeout" && this.#healthyUntried(exchange).some((one) => one.stalledForMs(nowMs) === 0);
+  }
+
   /** Sends it to the best server that was not tried; `error` is what the last one died of. */
   #tryNext(exchange: Exchange, error: UpstreamError | undefined, nowMs: number): void {
     const healthy = this.#healthyUntried(exchange);
     const server = healthy.length > 0 ? this.#choose(healthy, exchange.query, nowMs) : this.#untried(exchange)[0];
-    if (server === undefined && isOfThisHost(error) && this.#hold(exchange, nowMs)) return;
-    if (server === undefined || error?.code === "stopping") {
-      this.#fail(exchange, error ?? new UpstreamError("overloaded", "no upstream is left to ask"));
-      return;
+    if (error?.code === "stopping" || server === undefined || exchange.holds > 0) {
+      const guilty = isGuilty(exchange, (exchange.server as DotServer | undefined)?.answeredMs ?? 0);
+      if (server === undefined && !guilty && this.#hold.keeps(exchange, error, nowMs)) return;
+      if (server === undefined || guilty || error?.code === "stopping") {
+        this.#fail(exchange, guilty ? GUILTY : (error ?? NOBODY_LEFT));
+        return;
+      }
     }
     this.#begin(exchange, exchange, server, nowMs);
     server.send(exchange, nowMs);
-  }
-
-  /**
-   * This host has no way to any upstream at the moment, as while its address changes: the query waits a little for
-   * one, and all upstreams are tried again. Returns whether it does.
-   */
-  #hold(exchange: Exchange, nowMs: number): boolean {
-    if (exchange.heldUntilMs === 0) exchange.heldUntilMs = Math.min(exchange.deadlineMs, nowMs + HOLD_MS);
-    if (nowMs >= exchange.heldUntilMs) return false;
-    exchange.triedServers.clear();
-    exchange.attemptEndsMs = Math.min(exchange.heldUntilMs, nowMs + HOLD_RETRY_MS);
-    return true;
   }
 
   /** Notes that `exchange` goes to `server`, on behalf of `first`, and how long it may take. */
@@ -295,6 +293,7 @@ export class UpstreamSet implements ServerOwner {
   /** The second server is of no use; if the first is not either, the next is tried. */
   #endHedge(hedge: Hedge, error: UpstreamError | undefined): void {
     const first = this.#release(hedge);
+    inherit(first, hedge);
     if (first.carrier === undefined) this.#tryNext(first, error, this.#clock.nowMs());
   }
 

@@ -20,9 +20,9 @@ export class WaitingLine implements Carrier {
   }
 
   /** Takes them out one by one while there is room. */
-  serve(hasRoom: () => boolean, place: (exchange: Exchange) => void): void {
+  serve(hasRoom: (exchange: Exchange) => boolean, place: (exchange: Exchange) => void): void {
     for (const exchange of this.#waiting) {
-      if (!hasRoom()) return;
+      if (!hasRoom(exchange)) return;
       // Looking for room may have ended an idle connection, and that served who waits already.
       if (!this.#waiting.has(exchange)) continue;
       this.cancel(exchange);

@@ -20,6 +20,16 @@ export class FrameReader {
     return this.#heldOctets;
   }
 
+  /** Octets that the message is short of, as far as its length is known. */
+  get missingOctets(): number {
+    return this.#heldOctets < 2 ? 2 - this.#heldOctets : 2 + readUint16(this.#held, 0) - this.#heldOctets;
+  }
+
+  /** The ID of the message that is not whole (RFC 1035, 4.1.1), -1 if it has not come. */
+  get heldId(): number {
+    return this.#heldOctets < 4 ? -1 : readUint16(this.#held, 2);
+  }
+
   /** Whether the stream stands in the middle of a message. */
   get midFrame(): boolean {
     return this.#heldOctets > 0;

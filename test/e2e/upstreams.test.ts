@@ -125,10 +125,7 @@ describe.each(Object.keys(forms) as Form[])("%s", (form) => {
     writeFileSync(scenario, JSON.stringify({ rules: [{ connection: "1-2", handshake: "close" }] }));
     await through(form, [["--scenario", scenario]], [], async (fdns) => {
       const asked = query({ name: "a.example", udpPayloadSize: 1232 });
-      const first = await askUdp(fdns.port, asked);
-      expect([rcodeOf(first), extendedErrors(first)]).toEqual([SERVFAIL, [23]]);
-      const until = performance.now() + 10_000;
-      while (rcodeOf(await askUdp(fdns.port, asked)) !== 0 && performance.now() < until) await Bun.sleep(20);
+      expect(rcodeOf(await askUdp(fdns.port, asked))).toBe(0);
       await fdns.logged("works again");
       expect(fdns.log.filter(({ upstream }) => upstream !== undefined)).toHaveLength(2);
     });

@@ -7,6 +7,7 @@ import * as clients from "./rows-clients.ts";
 import * as connections from "./rows-connections.ts";
 import * as host from "./rows-host.ts";
 import * as lost from "./rows-lost-upstreams.ts";
+import * as names from "./rows-names.ts";
 import type { Scenario } from "./scenario.ts";
 
 export function rowsAt(pace: Pace): Scenario[] {
@@ -40,5 +41,7 @@ export function rowsAt(pace: Pace): Scenario[] {
     lost.addressReplaced,
     clients.neverReads,
     host.logUnread,
+    names.oneNameResets,
+    names.lengthAhead,
   ].map((row) => row(pace));
 }

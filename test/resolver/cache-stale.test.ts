@@ -159,10 +159,13 @@ describe("a stale answer at once where the refresh fails", () => {
     }
   });
 
-  test("the refresh goes on: its answer is given to who asks next", () => {
+  test("the refresh goes on after a second: its answer is given to who asks next", () => {
     const scene = ended();
     scene.ask();
     scene.fail("connect");
+    expect(scene.ask().reply).toMatchObject(STALE);
+    expect(scene.asked).toHaveLength(0);
+    scene.seconds(1);
     expect(scene.ask().reply).toMatchObject(STALE);
     scene.answer(positive(60, 2));
     expect(scene.ask().reply).toMatchObject({ addresses: ["192.0.2.2"], ede: [] });
@@ -215,6 +218,7 @@ test("refreshes are no more than queries may be, however many stale answers are 
     scene.ask(name);
     scene.fail("connect");
   }
+  scene.seconds(1);
   for (const name of names) expect(scene.ask(name).reply).toMatchObject(STALE);
   expect(scene.asked).toHaveLength(3);
   // Who has nothing to be given still waits for an answer of its own.
@@ -243,6 +247,8 @@ describe("what validation or a policy says is passed on, and no stale answer ins
       const client = scene.ask();
       scene.answer(withEde(REFUSED, code));
       expect(client.reply).toMatchObject({ rcode: 5, ede: [code] });
+      expect(scene.ask().reply).toMatchObject({ rcode: 5, ede: [code] });
+      scene.seconds(1);
     }
   });
 });

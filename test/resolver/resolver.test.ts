@@ -4,10 +4,12 @@ import type { QuestionHash } from "../../src/cache/hash.ts";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
 import { Arrivals } from "../../src/resolver/arrivals.ts";
 import { ResolverCounters, sources } from "../../src/resolver/counters.ts";
+import { restAfter } from "../../src/resolver/failure-memory.ts";
 import { Resolver } from "../../src/resolver/resolver.ts";
 import type { ResolverParts } from "../../src/resolver/resolver-parts.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { type Exchange, UpstreamError, type UpstreamErrorCode } from "../../src/upstream/exchange.ts";
+import { GUILTY } from "../../src/upstream/guilt.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import {
@@ -439,11 +441,44 @@ describe("a name that failed (RFC 9520)", () => {
     expect(scene.asked).toHaveLength(4);
   });
 
-  test("is not what a failing upstream makes of it: that is the upstream's, and forgotten when it returns", () => {
+  test("REFUSED is passed on from memory as it was said, with its EDE, and a long response without its records", () => {
     const scene = new Scene();
-    asks(scene, "a.test");
-    scene.fail(scene.asked[0]!, "connect");
-    asks(scene, "a.test");
-    expect(scene.asked).toHaveLength(1);
+    const refused = { flags: 0x8185, additional: [opt({ options: option(15, [0, 20, 120]) })] };
+    asks(scene, "no.test");
+    scene.answer(scene.asked[0]!, response({ questions: [question("no.test")], ...refused }));
+    asks(scene, "no.test");
+    expect(scene.asked).toEqual([]);
+    const [first, second] = scene.sink.sent.map(({ octets }) => octets);
+    expect([...second!.subarray(2)]).toEqual([...first!.subarray(2)]);
+    expect(scene.resolver.counters.answers("memory")[5]).toBe(1);
+    asks(scene, "long.test");
+    const long = { flags: 0x8185, answers: Array.from({ length: 80 }, () => address()) };
+    scene.answer(scene.asked[0]!, response({ questions: [question("long.test")], ...long }));
+    asks(scene, "long.test");
+    expect(scene.asked).toEqual([]);
+    expect(scene.sink.sent.at(-1)!.octets[3]! & 15).toBe(5);
+  });
+
+  test.each(["connect", "closed", "authentication", "unresolved"] as const)(
+    "rests for a second, and no longer each time, when its upstreams are the likelier cause: %s",
+    (code) => {
+      const scene = new Scene();
+      const restedMs: number[] = [];
+      for (let i = 0; i < 3; i++) {
+        asks(scene, "a.test");
+        scene.fail(scene.asked[0]!, code);
+        const fromMs = scene.clock.nowMs();
+        for (asks(scene, "a.test"); scene.asked.length === 0; asks(scene, "a.test")) scene.clock.advance(100);
+        restedMs.push(scene.clock.nowMs() - fromMs);
+        scene.fail(scene.asked[0]!, "stopping");
+      }
+      expect(restedMs).toEqual([1000, 1000, 1000]);
+    },
+  );
+
+  test("that ended connections rests for longer each time; nothing is remembered of this host's own trouble", () => {
+    expect(restAfter(GUILTY)).toBe("growing");
+    const cause = Object.assign(new Error("x"), { code: "ENETUNREACH" });
+    expect(restAfter(new UpstreamError("connect", "x", { cause }))).toBe("none");
   });
 });

@@ -50,6 +50,7 @@ interface Failed {
   failedMs: number;
   untilMs: number;
   lastsMs: number;
+  rcode: number;
   ede: number | undefined;
   isFinal: boolean;
 }
@@ -101,7 +102,7 @@ export class CacheModel {
     } else if (before !== undefined) {
       before.waiting.push(client);
     } else if (failed !== undefined && this.#nowMs < failed.untilMs) {
-      this.replies[client] = { ...SERVFAIL, ede: failed.ede };
+      this.replies[client] = { ...SERVFAIL, rcode: failed.rcode, ede: failed.ede };
     } else {
       this.#begin(question, stale !== undefined, false).waiting.push(client);
     }
@@ -162,18 +163,19 @@ export class CacheModel {
       for (const client of waiting) this.replies[client] = { ...SERVFAIL, rcode: 5, ede: BLOCKED };
       return;
     }
-    this.#remember(question, ede, kind !== "refused", isFinal);
+    const rcode = kind === "refused" ? 5 : 2;
+    this.#remember(question, { rcode, ede, isFinal }, true);
     for (const client of waiting) {
       const found = isFinal ? undefined : this.#look(question);
       if (found !== undefined) this.#give(client, found);
-      else this.replies[client] = { ...SERVFAIL, rcode: kind === "refused" ? 5 : 2, ede };
+      else this.replies[client] = { ...SERVFAIL, rcode, ede };
     }
   }
 
   fail(question: string, code: ModelFailure): void {
     const { waiting } = this.#end(question);
     const ede = code === "connect" ? 23 : 22;
-    this.#remember(question, ede, code === "timeout", false);
+    this.#remember(question, { rcode: 2, ede, isFinal: false }, code === "timeout");
     for (const client of waiting) {
       const found = this.#look(question);
       if (found !== undefined) this.#give(client, found);
@@ -269,13 +271,12 @@ export class CacheModel {
     return this.#nowMs < endMs ? failed : undefined;
   }
 
-  #remember(question: string, ede: number | undefined, rests: boolean, isFinal: boolean): void {
+  /** For longer each time in a row, if it `grows`. */
+  #remember(question: string, what: Pick<Failed, "rcode" | "ede" | "isFinal">, grows: boolean): void {
     const before = this.#failed.get(question) ?? { untilMs: 0, lastsMs: 0 };
-    const isAgain = before.lastsMs > 0 && this.#nowMs < before.untilMs + before.lastsMs;
-    const doubledMs = isAgain ? Math.min(2 * before.lastsMs, RULES.maxFailureMs) : RULES.firstFailureMs;
-    const lastsMs = rests ? doubledMs : before.lastsMs;
-    const untilMs = this.#nowMs + (rests ? lastsMs : 0);
-    this.#failed.set(question, { failedMs: this.#nowMs, untilMs, lastsMs, ede, isFinal });
+    const isAgain = grows && before.lastsMs > 0 && this.#nowMs < before.untilMs + before.lastsMs;
+    const lastsMs = isAgain ? Math.min(2 * before.lastsMs, RULES.maxFailureMs) : RULES.firstFailureMs;
+    this.#failed.set(question, { failedMs: this.#nowMs, untilMs: this.#nowMs + lastsMs, lastsMs, ...what });
   }
 }
 

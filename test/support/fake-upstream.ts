@@ -96,6 +96,7 @@ export const connectionLimits = {
 export const serverLimits: ServerLimits = {
   connection: connectionLimits,
   maxConnections: 2,
+  maxIsolated: 4,
   health: { redialMs: 1000, minBackOffMs: 1000, maxBackOffMs: 30_000 },
   idle: { idleMs, maxIdleMs: 60_000 },
   maxWaiting: 16_384,

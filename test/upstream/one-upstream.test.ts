@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerTo, connectionLimits, identity, labelOf, setLimits } from "../support/fake-upstream.ts";
+import { connectionLimits, identity, labelOf } from "../support/fake-upstream.ts";
 import { labels, one, Scene, told, two } from "../support/fake-upstream-set.ts";
 
 describe("one upstream", () => {
@@ -110,12 +110,38 @@ describe("one upstream", () => {
     expect(scene.network.log.told).toEqual([]);
   });
 
-  test("a fresh connection that closes without an answer is a failure", () => {
+  test("fresh connections that close without an answer: a failure once our own question fared alike, others wait", () => {
     const scene = one();
     const asked = scene.ask("a", "b");
     scene.dial(0).secure().close();
-    expect(told(asked)).toEqual(["closed", "closed"]);
+    expect([told(asked), scene.network.log.told]).toEqual([[], []]);
+    scene.clock.advance(60);
+    const own = scene.network.dials.slice(1).find((dial) => dial.secure().queries.map(labelOf).join() === "");
+    own!.close();
     expect(scene.network.log.told).toEqual(["warn upstream 10.0.0.1: it closed the connection"]);
+    expect(told(asked)).toEqual([]);
+    for (let i = 0; i < 30; i++) {
+      scene.clock.advance(100);
+      for (const dial of scene.network.dials.filter(({ stream }) => !stream.closed)) {
+        if (i < 10) dial.secure().close();
+        else dial.secure().answerAll();
+      }
+    }
+    expect(told(asked)).toEqual(["answer 0", "answer 0"]);
+    expect(scene.network.dials.length).toBeLessThan(15);
+    expect(scene.network.log.told.at(-1)).toBe("info upstream 10.0.0.1: works again");
+  });
+
+  test("that resets every connection: queries fail when their time is over, and at once when it has lasted", () => {
+    const scene = one();
+    const asked = scene.ask("a");
+    for (let ms = 0; ms < 4400; ms += 20) {
+      for (const dial of scene.network.dials) if (!dial.stream.closed) dial.secure().fail("ECONNRESET");
+      scene.clock.advance(20);
+    }
+    expect(told(asked)).toEqual(["timeout"]);
+    expect(scene.network.dials.length).toBeLessThan(20);
+    expect(told(scene.ask("b", "c", "d"))).toEqual(["closed", "closed", "closed"]);
   });
 
   test("an unused connection that closes is none", () => {
@@ -123,22 +149,6 @@ describe("one upstream", () => {
     scene.set.warm();
     scene.dial(0).secure().close();
     expect(scene.network.log.told).toEqual([]);
-  });
-
-  test("being sent again has a bound", () => {
-    const scene = one();
-    const [lost, survivor] = scene.ask("lost", "survivor");
-    const others = [];
-    for (let i = 0; i <= setLimits.maxResends; i++) {
-      others.push(...scene.ask(...labels(64)));
-      // It answers enough to be a server whose connections live long, and closes.
-      const dial = scene.network.last.secure();
-      const left = i === 2 ? ["lost"] : ["lost", "survivor"];
-      for (const query of dial.queries) if (!left.includes(labelOf(query))) dial.send(answerTo(query));
-      dial.close();
-    }
-    expect(told([lost!, survivor!])).toEqual(["closed", "answer 0"]);
-    expect(told(others)).toEqual(new Array(others.length).fill("answer 0"));
   });
 
   test("another connection when one is nearly full, up to a bound; who finds no room waits for it", () => {

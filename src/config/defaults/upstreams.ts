@@ -101,6 +101,13 @@ export const upstreams = {
     unit: "connections",
     why: "to one upstream: one carries thousands of queries (RFC 7766, 6.2.2 asks for few); more only when its bounds are reached",
   },
+  upstreamIsolated: {
+    value: 64,
+    min: 1,
+    max: 1024,
+    unit: "connections",
+    why: "to one upstream, only for queries under which connections ended: enough to ask 300 a second alone that take 200 ms each",
+  },
   upstreamRedialMs: {
     value: 1000,
     min: 100,
