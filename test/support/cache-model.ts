@@ -155,9 +155,9 @@ export class CacheModel {
     const isFinal = kind === "bogus";
     const ede = isFinal ? BOGUS : undefined;
     if (kind === "blocked") {
-      // A policy's REFUSED is an answer, and nothing that is remembered as a failure.
+      // A policy's REFUSED is an answer: what is older is over.
       const [name = "", flags = ""] = question.split(" ");
-      this.#failed.delete(question);
+      this.#remember(question, { rcode: 5, ede: BLOCKED, isFinal: true }, true);
       const end = { rcode: 0, addresses: [], ttlSeconds: 0, storedMs: this.#nowMs, askedMs, flags, isRefreshed: false };
       this.#over(this.#kept, name, end);
       for (const client of waiting) this.replies[client] = { ...SERVFAIL, rcode: 5, ede: BLOCKED };
