@@ -3,20 +3,17 @@
 import { readUint16 } from "./octets.ts";
 import { type FieldReader, plainName } from "./rdata-fields.ts";
 
-/** SvcParamKeys whose values have a form (RFC 9460, 14.3.2; RFC 9540, 4; RFC 9953, 3; RFC 9849, 4). */
+/** SvcParamKeys whose values have a form (RFC 9460, 14.3.2; RFC 9540, 4; RFC 9953, 3). */
 const KEY = {
   MANDATORY: 0,
   ALPN: 1,
   NO_DEFAULT_ALPN: 2,
   PORT: 3,
   IPV4HINT: 4,
-  ECH: 5,
   IPV6HINT: 6,
   OHTTP: 8,
   DOCPATH: 10,
 } as const;
-/** An ECHConfigList is at least a length, and a version and length within it. */
-const MIN_ECH_OCTETS = 6;
 
 export const service: FieldReader = (octets, at, end, names) => {
   const first = at + 2 > end ? -1 : plainName(octets, at + 2, end, names);
@@ -56,8 +53,6 @@ function isValue(key: number, octets: Uint8Array, at: number, end: number): bool
       return length === 2;
     case KEY.IPV4HINT:
       return length > 0 && length % 4 === 0;
-    case KEY.ECH:
-      return length >= MIN_ECH_OCTETS && readUint16(octets, at) === length - 2;
     case KEY.IPV6HINT:
       return length > 0 && length % 16 === 0;
     case KEY.DOCPATH:
