@@ -7,7 +7,7 @@ import { parseName, reverseName } from "../presentation/name.ts";
 import { mnemonics, parseType, typeText } from "../presentation/types.ts";
 import type { QuestionToAsk } from "../upstream/one-query.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
-import { CLASS_IN, TYPE } from "../wire/protocol.ts";
+import { CLASS_IN, isMetaType, TYPE } from "../wire/protocol.ts";
 import type { ParsedArguments } from "./arguments.ts";
 
 export interface Question extends QuestionToAsk {
@@ -97,7 +97,7 @@ function typeOf(word: string): number {
     );
   }
   // Streams of messages, and records that no question asks for: the forwarder refuses them too.
-  if (type === TYPE.OPT || (type >= TYPE.TKEY && type <= TYPE.AXFR)) {
+  if (isMetaType(type) || type === TYPE.IXFR || type === TYPE.AXFR) {
     throw new UsageError(`${quoted(word)} is not a type for a question of its own; transfers and OPT are not allowed`);
   }
   return type;

@@ -51,22 +51,36 @@ export const TYPE = {
   TSIG: 250,
   IXFR: 251,
   AXFR: 252,
+  MAILB: 253,
+  MAILA: 254,
   /** "*" in RFC 1035, 3.2.3. */
   ANY: 255,
 } as const;
+
+/** Types from here to TSIG are never asked for; the first is NXNAME (RFC 9824, 3.5, and RFC 6895, 3.1). */
+const FIRST_META_TYPE = 128;
+
+/** Whether the type is of no records, and no question for several types in use. */
+export function isMetaType(type: number): boolean {
+  if (type >= FIRST_META_TYPE && type <= TYPE.TSIG) return true;
+  return type === TYPE.OPT || type === TYPE.MAILB || type === TYPE.MAILA;
+}
 
 export const CLASS_IN = 1;
 
 export const OPTION = { CLIENT_SUBNET: 8, TCP_KEEPALIVE: 11, PADDING: 12, EXTENDED_ERROR: 15 } as const;
 
-/** Extended DNS Errors (RFC 8914, 5.2). */
+/** Extended DNS Errors (RFC 8914, 5.2, and the registry it makes). */
 export const EDE = {
   NONE: -1,
   OTHER: 0,
   STALE_ANSWER: 3,
   PROHIBITED: 18,
   STALE_NXDOMAIN_ANSWER: 19,
+  NOT_AUTHORITATIVE: 20,
   NOT_SUPPORTED: 21,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
+  /** RFC 9824, 3.5. */
+  INVALID_QUERY_TYPE: 30,
 } as const;

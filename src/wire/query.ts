@@ -54,7 +54,8 @@ export class Query {
 
   /**
    * Reads the message at octets[start, start + length). Returns NOERROR if it is a well-formed standard query, the
-   * RCODE to answer with if it is not, or DROP. Octets behind the last counted record are ignored, and never sent on.
+   * RCODE to answer with if it is not, or DROP. Whatever it is, the question and the OPT are read if they can be: a
+   * response has both (RFC 6891, 6.1.1). Octets behind the last counted record are ignored, and never sent on.
    */
   parse(octets: Uint8Array, start: number, length: number): number {
     this.qtype = 0;
@@ -73,13 +74,14 @@ export class Query {
     this.rd = (flags & RD) !== 0;
     this.ad = (moreFlags & AD) !== 0;
     this.cd = (moreFlags & CD) !== 0;
+    const questions = readUint16(octets, start + 4);
+    const end = start + length;
+    const behind =
+      questions === 1 ? this.#readQuestion(octets, start + HEADER_OCTETS, end) : behindQuestions(octets, end, start);
+    const isWellFormed = behind >= 0 && this.#readRecords(octets, behind, end, start);
     if (this.opcodeBits !== 0) return RCODE.NOTIMP;
     // RFC 9619: a standard query has exactly one question.
-    if (octets[start + 4] !== 0 || octets[start + 5] !== 1) return RCODE.FORMERR;
-    const end = start + length;
-    const behind = this.#readQuestion(octets, start + HEADER_OCTETS, end);
-    if (behind < 0) return RCODE.FORMERR;
-    if (!this.#readRecords(octets, behind, end, start)) return RCODE.FORMERR;
+    if (questions !== 1 || !isWellFormed) return RCODE.FORMERR;
     return this.hasEdns && this.ednsVersion > 0 ? RCODE.BADVERS : RCODE.NOERROR;
   }
 
@@ -102,30 +104,43 @@ export class Query {
     return at;
   }
 
-  /** Steps over the other records and reads the OPT. False if one is malformed or there is more than one OPT. */
+  /**
+   * Steps over the other records and reads the first OPT. False if one is malformed, there is more than one OPT, or
+   * records stand where a query has none: those of a response, which are not to be believed. Only a request for a zone's
+   * changes names the version it has, in the authority section (RFC 1995, 3).
+   */
   #readRecords(octets: Uint8Array, at: number, end: number, start: number): boolean {
-    let beforeAdditional = readUint16(octets, start + 6) + readUint16(octets, start + 8);
+    const answers = readUint16(octets, start + 6);
+    let beforeAdditional = answers + readUint16(octets, start + 8);
     let records = beforeAdditional + readUint16(octets, start + 10);
+    let isWellFormed = beforeAdditional === 0 || (answers === 0 && this.qtype === TYPE.IXFR);
     for (; records > 0; records--, beforeAdditional--) {
       const owner = at;
       at = skipName(octets, at, end, start);
       if (at < 0 || at + 10 > end) return false;
-      const type = readUint16(octets, at);
-      const rdata = at + 10;
-      const behind = rdata + readUint16(octets, at + 8);
-      if (behind > end) return false;
-      if (type === TYPE.OPT) {
-        // One, owned by the root, in the additional section (RFC 6891, 6.1.1).
-        if (this.hasEdns || octets[owner] !== 0 || beforeAdditional > 0) return false;
-        if (!wellFormedOptions(octets, rdata, behind)) return false;
-        this.hasEdns = true;
-        this.udpPayloadSize = Math.max(MIN_UDP_OCTETS, readUint16(octets, at + 2));
-        this.ednsVersion = octets[at + 5]!;
-        this.dnssecOk = (octets[at + 6]! & 0x80) !== 0;
+      const behind = at + 10 + readUint16(octets, at + 8);
+      if (readUint16(octets, at) === TYPE.OPT) {
+        // Owned by the root, in the additional section (RFC 6891, 6.1.1).
+        const isInPlace = octets[owner] === 0 && beforeAdditional <= 0;
+        isWellFormed = this.#readOpt(octets, at, behind, end) && isInPlace && isWellFormed;
       }
+      if (behind > end) return false;
       at = behind;
     }
-    return true;
+    return isWellFormed;
+  }
+
+  /**
+   * Reads the first OPT, from its type on (RFC 6891, 6.1.2). False if it is not the first, or its options are malformed:
+   * even so it is answered with one.
+   */
+  #readOpt(octets: Uint8Array, at: number, behind: number, end: number): boolean {
+    if (this.hasEdns) return false;
+    this.hasEdns = true;
+    this.udpPayloadSize = Math.max(MIN_UDP_OCTETS, readUint16(octets, at + 2));
+    this.ednsVersion = octets[at + 5]!;
+    this.dnssecOk = (octets[at + 6]! & 0x80) !== 0;
+    return behind <= end && wellFormedOptions(octets, at + 10, behind);
   }
 
   /** Octets of the OPT a response to this query carries, options aside. */
@@ -148,6 +163,17 @@ export function plainQuestionOctets(octets: Uint8Array, start: number, length: n
     if (label === 0) return at + 4 <= end ? at + 4 - first : 0;
   }
   return 0;
+}
+
+/** The offset behind the questions, however many, of the message at octets[start, end); -1 if one is malformed. */
+function behindQuestions(octets: Uint8Array, end: number, start: number): number {
+  let at = start + HEADER_OCTETS;
+  for (let left = readUint16(octets, start + 4); left > 0; left--) {
+    at = skipName(octets, at, end, start);
+    if (at < 0 || at + 4 > end) return -1;
+    at += 4;
+  }
+  return at;
 }
 
 function wellFormedOptions(octets: Uint8Array, at: number, end: number): boolean {

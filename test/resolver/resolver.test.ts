@@ -107,7 +107,8 @@ describe("answered without asking anyone", () => {
   });
 
   test.each([
-    ["RD=0", { flags: 0x0000, ...edns }, 5, 18],
+    ["RD=0", { flags: 0x0000, ...edns }, 5, 20],
+    ["NXNAME", { questions: [question("a.test", 128)], ...edns }, 1, 30],
     ["CH", { questions: [question("version.bind", 16, 3)], ...edns }, 5, 21],
     ["AXFR", { questions: [question("a.test", 252)], ...edns }, 5, 21],
     ["IXFR, without EDNS", { questions: [question("a.test", 251)] }, 5, undefined],

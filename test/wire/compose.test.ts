@@ -283,9 +283,15 @@ describe("a response of fdns' own", () => {
     expect(decoded(sent).additionals).toMatchObject([{ extendedRcode: 1, ednsVersion: 0 }]);
   });
 
-  test("NOTIMP echoes the opcode and RD, without a question that was not read", () => {
+  test("NOTIMP echoes the opcode, RD and the question, and has an OPT where there was one (RFC 6891, 6.1.1)", () => {
+    const asked = question("a.test");
     expect([...own(queryOf({ flags: 0x2900 }), RCODE.NOTIMP, EDE.NONE)]).toEqual([
-      0x12, 0x34, 0xa9, 0x84, 0, 0, 0, 0, 0, 0, 0, 0,
+      ...[0x12, 0x34, 0xa9, 0x84, 0, 1, 0, 0, 0, 0, 0, 0],
+      ...asked,
+    ]);
+    expect([...own(queryOf({ flags: 0x2900, questions: [], ...edns }), RCODE.NOTIMP, EDE.NONE)]).toEqual([
+      ...[0x12, 0x34, 0xa9, 0x84, 0, 0, 0, 0, 0, 0, 0, 1],
+      ...opt({ size: 1232 }),
     ]);
   });
 

@@ -80,11 +80,7 @@ describe("a well-formed query", () => {
   });
 
   test("other records and octets behind them are stepped over", () => {
-    const parts = {
-      answers: [record(TO_QUESTION, 1, [1, 2, 3, 4])],
-      authority: [record(name("b.test"), 6, [])],
-      additional: [record([0], 250, [1, 2, 3]), opt(), record(TO_QUESTION, 16, [1, 0])],
-    };
+    const parts = { additional: [record([0], 250, [1, 2, 3]), opt(), record(TO_QUESTION, 16, [1, 0])] };
     expect(verdict(parts)).toBe(RCODE.NOERROR);
     expect(query.hasEdns).toBe(true);
     expect(verdict({ ...parts, tail: new Array(500).fill(0xff) })).toBe(RCODE.NOERROR);
@@ -113,7 +109,10 @@ describe("answered with an error", () => {
   test("every opcode but QUERY", () => {
     for (let opcode = 1; opcode < 16; opcode++) {
       expect(verdict({ flags: 0x0100 | (opcode << 11) })).toBe(RCODE.NOTIMP);
-      expect(query).toMatchObject({ opcodeBits: opcode << 3, rd: true, questionOctets: 0 });
+      expect(query).toMatchObject({ opcodeBits: opcode << 3, rd: true, questionOctets: 12, hasEdns: false });
+      expect(verdict({ flags: opcode << 11, answers: [record([0], 1, [])], additional: [opt()] })).toBe(RCODE.NOTIMP);
+      expect(query).toMatchObject({ opcodeBits: opcode << 3, rd: false, questionOctets: 12, hasEdns: true });
+      expect(verdict({ flags: opcode << 11, questions: [] })).toBe(RCODE.NOTIMP);
     }
   });
 
@@ -132,6 +131,14 @@ describe("answered with an error", () => {
     ["a label of 192 octets", { questions: [question(nameOf([new Array(192).fill(0x61)]))] }],
     ["a name of 256 octets", { questions: [question(nameOfOctets(256))] }],
     ["a name of 300 octets", { questions: [question(nameOfOctets(300))] }],
+    ["an answer", { answers: [record(TO_QUESTION, 1, [1, 2, 3, 4])] }],
+    ["an alias of itself among the answers", { answers: [record(TO_QUESTION, 5, TO_QUESTION)] }],
+    ["a record in the authority section", { authority: [record(TO_QUESTION, 6, [])] }],
+    ["an answer before an EDNS version above 0", { answers: [record([0], 1, [])], additional: [opt({ version: 1 })] }],
+    [
+      "an answer in a request for a transfer",
+      { questions: [question("a.test", 251)], answers: [record(TO_QUESTION, 1, [1, 2, 3, 4])] },
+    ],
     ["two OPTs", { additional: [opt(), opt()] }],
     ["two OPTs apart", { additional: [opt(), record([0], 1, [1, 2, 3, 4]), opt()] }],
     ["an OPT not owned by the root", { additional: [opt({ owner: name("a") })] }],
@@ -154,6 +161,24 @@ describe("answered with an error", () => {
   ];
   test.each(formErr)("FORMERR: %s", (_what, parts) => expect(verdict(parts)).toBe(RCODE.FORMERR));
 
+  test.each([
+    ["no question", { questions: [] }, 0],
+    ["two questions", { questions: [a, a] }, 0],
+    ["an answer", { answers: [record(TO_QUESTION, 1, [1, 2, 3, 4])] }, 12],
+    ["another OPT", { additional: [opt(), opt({ size: 4096 })] }, 12],
+    ["an option cut off", { additional: [opt({ options: [0, 10, 0, 8, 1, 2] })] }, 12],
+    ["an owner", { additional: [opt({ owner: name("a") })] }, 12],
+    ["a place among the answers", { answers: [opt()], additional: [] }, 12],
+  ] as [string, MessageParts, number][])("the OPT is read all the same: %s", (_what, parts, questionOctets) => {
+    expect(verdict({ additional: [opt()], ...parts })).toBe(RCODE.FORMERR);
+    expect(query).toMatchObject({ questionOctets, hasEdns: true, udpPayloadSize: 1232 });
+  });
+
+  test("a request for a zone's changes names its version in the authority section (RFC 1995, 3)", () => {
+    const authority = [record(TO_QUESTION, 6, [])];
+    expect(verdict({ questions: [question("a.test", 251)], authority })).toBe(RCODE.NOERROR);
+  });
+
   test("a record may have 255 octets, or 254 and a pointer", () => {
     expect(verdict({ additional: [record(nameOfOctets(255), 1, [])] })).toBe(RCODE.NOERROR);
     const pointing = [...nameOfOctets(255).slice(0, -1), 0xc0, 12];
@@ -169,8 +194,7 @@ describe("answered with an error", () => {
   test("cut off anywhere, a query with records is FORMERR and never more", () => {
     const whole = message({
       questions: [question("www.example.test")],
-      authority: [record(TO_QUESTION, 6, [1, 2, 3])],
-      additional: [opt({ options: option(10, [1, 2, 3]) })],
+      additional: [record(TO_QUESTION, 6, [1, 2, 3]), opt({ options: option(10, [1, 2, 3]) })],
     });
     for (let length = 12; length < whole.length; length++) {
       expect([length, parse(whole.subarray(0, length))]).toEqual([length, RCODE.FORMERR]);
