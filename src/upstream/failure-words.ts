@@ -15,6 +15,7 @@ const REVOKED = "its certificate was revoked";
 const NO_REVOCATION = "whether its certificate was revoked could not be found out";
 const NO_RIGHT_NAME = "its certificate is for another name";
 const PROXY = "its certificate is a proxy certificate that is not allowed";
+const OTHER_PROTOCOL = 'it selected an ALPN protocol that was not offered; only "dot" or none is accepted';
 const OWN_FAULT = "this host could not check its certificate";
 
 /**
@@ -129,7 +130,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: NO_RIGHT_NAME,
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it speaks no protocol version of TLS that is accepted (1.2 or later)",
   ERR_SSL_UNSUPPORTED_PROTOCOL: "it speaks no protocol version of TLS that is accepted (1.2 or later)",
-  ERR_SSL_INVALID_ALPN_PROTOCOL: 'it selected an ALPN protocol that was not offered; only "dot" or none is accepted',
+  ERR_SSL_INVALID_ALPN_PROTOCOL: OTHER_PROTOCOL,
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
     'it refused the ALPN protocol "dot": what answers there, or on the way, speaks no DNS over TLS',
   [UNVERIFIED]:
@@ -148,6 +149,9 @@ const REASONS: Readonly<Record<string, string>> = {
 
 const MAX_NAMES = 10;
 
+/** A verdict of Deno's TLS library on the server; its code is that of the alert that is sent, not of one that came. */
+const VERDICT = /^peer misbehaved: (\w+)/;
+
 /** An alert that the server sent (RFC 8446, 6.2), in OpenSSL's names for them. */
 const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(\w+)$/;
 
@@ -158,10 +162,14 @@ export function describeFailure(error: Error | undefined): string {
   const words = firstLine(error.message);
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `${NO_RIGHT_NAME}: ${firstNames(words)}`;
   if (code === "UNSPECIFIED") return `its certificate was refused: ${bounded(words)}`;
+  if (Object.hasOwn(REASONS, code)) return REASONS[code]!;
+  const verdict = VERDICT.exec(words)?.[1];
+  if (verdict === "SelectedUnofferedApplicationProtocol") return OTHER_PROTOCOL;
+  if (verdict !== undefined) return `it broke the rules of TLS (${verdict})`;
   const alert = ALERT.exec(code)?.[1];
   if (alert !== undefined) return `it ended the handshake with the alert "${inWords(alert)}" (${code})`;
   if (code.startsWith("ERR_SSL_")) return `the TLS handshake failed: ${inWords(code.slice(8))} (${code})`;
-  return systemErrorText(error, REASONS);
+  return systemErrorText(error);
 }
 
 /** A certificate can be for thousands of names; the first ones show whose it is. */

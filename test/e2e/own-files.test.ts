@@ -104,7 +104,7 @@ describe("a cache file that is not fdns' own", () => {
       const { exitCode, stderr, stdout } = await runToEnd(["timeout", "5", executable, command, ...flags], {
         env: { FDNS_CONTROL: "off" },
       });
-      expect(stderr).toStartWith(`fdns: --cache-file "${path}": ${told}`);
+      expect(stderr).toStartWith(`fdns: --cache-file: "${path}": ${told}`);
       expect(stderr.trimEnd()).not.toContain("\n");
       expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     }
@@ -125,7 +125,7 @@ describe("a control socket's path", () => {
     for (const command of ["serve", "check"]) {
       const flags = [...named("--control", path), "--ca-file", upstream.caFile];
       const { exitCode, stderr } = await runToEnd(["timeout", "5", executable, command, ...flags]);
-      expect(stderr).toStartWith(`fdns: --control "${path}": ${told}`);
+      expect(stderr).toStartWith(`fdns: --control: "${path}": ${told}`);
       expect(exitCode).toBe(2);
     }
     expect(look()).toEqual(before);

@@ -64,6 +64,13 @@ describe("what an operator reads", () => {
     expect(text).toEndWith("DNS:host-9.example.net and 1990 more");
   });
 
+  test("what Deno's library says of the server is not told as an alert that the server sent", () => {
+    const code = "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE";
+    const told = (verdict: string) => describeFailure(failure(code, `peer misbehaved: ${verdict}`));
+    expect(told("SelectedUnofferedApplicationProtocol")).toStartWith("it selected an ALPN protocol");
+    expect(told("MissingKeyShare")).toBe("it broke the rules of TLS (MissingKeyShare)");
+  });
+
   test("errors without a code, and none at all", () => {
     expect(describeFailure(new Error("its key is wrong\nat x"))).toBe("its key is wrong");
     expect(describeFailure(undefined)).toBe("it closed the connection during the handshake");
