@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { spawnTied } from "../support/tied-children.ts";
 import { bareEnvironment } from "../support/toolchain.ts";
 import { type Rig, type RigUpstream, UPSTREAM_NAME, UPSTREAM_PORT } from "./rig.ts";
+import type { Scenario } from "./scenario.ts";
 import { openUnreadLog } from "./unread-log.ts";
 
 export const RESOLVERS = ["fdns", "unbound", "dnsdist", "knot-resolver", "stubby"] as const;
@@ -92,7 +93,7 @@ export function startResolver(
   rig: Rig,
   folder: string,
   executable: string,
-  logIsUnread = false,
+  { logIsUnread, within = [] }: Pick<Scenario, "logIsUnread" | "within"> = {},
 ): Resolver {
   const { template, upstream, command } = LAUNCHES[name];
   const own = join(folder, name);
@@ -111,7 +112,11 @@ export function startResolver(
   const logFile = join(own, "log");
   const unread = logIsUnread ? openUnreadLog(join(own, "unread")) : undefined;
   const child = spawnTied(
-    [...rig.near.within, ...command({ folder: own, configuration, executable, caFile, upstreams: rig.upstreams })],
+    [
+      ...rig.near.within,
+      ...within,
+      ...command({ folder: own, configuration, executable, caFile, upstreams: rig.upstreams }),
+    ],
     {
       cwd: own,
       env: { ...bareEnvironment(), FDNS_LOG_FORMAT: "json" },

@@ -55,6 +55,8 @@ export interface Scenario {
   readonly impairment?: Impairment;
   /** Nobody reads what the resolver logs, and Resolver.fillLog() leaves no room for it. */
   readonly logIsUnread?: true;
+  /** What the resolver is started by: a command that takes another. */
+  readonly within?: readonly string[];
   readonly load: readonly Segment[];
   /** Which queries the table's numbers are of, where nobody could answer the others; default all. */
   readonly counted?: Selection;
@@ -76,7 +78,7 @@ export async function runScenario(
   const rig = await makeRig(scenario.upstreams, folder, executable, scenario.impairment);
   let resolver: Resolver | undefined;
   try {
-    resolver = startResolver(name, rig, folder, executable, scenario.logIsUnread);
+    resolver = startResolver(name, rig, folder, executable, scenario);
     return await runInside(scenario, rig, resolver, folder);
   } catch (error) {
     throw new Error(`row ${scenario.row}, ${name}: ${(error as Error).message}\n${resolver?.log() ?? ""}`, {
