@@ -87,7 +87,7 @@ export async function start(wanted: Config, { runtime, log: processLog, version 
   const networkPath = await runtime.openNetworkPath();
   const pathWatch = new PathWatch(clock, isAtStake, networkPath.now, (what) => {
     log.info(`${what}: connecting to the upstreams anew`);
-    upstreams.renew();
+    serving.renew();
     workers?.tell("renew");
   });
   if (lowered !== undefined) log.warn(lowered);

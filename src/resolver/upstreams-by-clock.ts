@@ -21,6 +21,8 @@ export interface ByClockParts {
   readonly timeServers: TimeServerNames | undefined;
   /** Makes the set whose certificates' dates are waived; undefined if no upstream has a pin. Called at most once. */
   readonly datesWaived: (() => Upstreams) | undefined;
+  /** The clock is right again: what failed before may work now. */
+  readonly onRight: () => void;
 }
 
 /** How long the clock may be right again before that is noticed without a query. */
@@ -82,6 +84,7 @@ export class UpstreamsByClock {
     this.#waived?.renew();
     // They failed because of the clock, and need not wait for a back-off.
     this.#parts.strict.renew();
+    this.#parts.onRight();
     this.#parts.log.info(`the clock of this host says ${utc(wallMs)} now: certificates are checked, dates included`);
   }
 

@@ -52,6 +52,8 @@ export interface Serving {
   readonly store: CacheStore | undefined;
   /** Connects to the upstreams; to be called once the listeners are open. */
   warm(): void;
+  /** The way to the upstreams may have changed: connections are made anew, and failures of before say nothing. */
+  renew(): void;
   /** Answers what is in flight within config.shutdownMs, closes the listeners, ends every connection. */
   stop(): Promise<void>;
 }
@@ -97,9 +99,10 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
             const parts = { ...server, trust: runtime.trustAnchors(roots), lookUp: bootstrap.lookUp };
             return datesWaivedSet(config.upstreams, parts, limits.set, builtMs);
           },
+    onRight: () => resolver.forgetFailures(),
   });
   const store = memory && new CacheStore(memory, { random, worker: share?.worker ?? 0, isShared: share !== undefined });
-  const resolver = new Resolver({
+  const resolver: Resolver = new Resolver({
     clock,
     upstreams: upstreamsByClock,
     access: new AccessList([...LOCAL_PREFIXES, ...config.allow]),
@@ -163,6 +166,10 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     warm() {
       upstreamsByClock.look();
       upstreams.warm();
+    },
+    renew() {
+      upstreams.renew();
+      resolver.forgetFailures();
     },
     async stop() {
       await after(clock, LAST_READS_MS);

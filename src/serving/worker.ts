@@ -55,7 +55,7 @@ async function serve(boot: Boot): Promise<void> {
 
 function obey(message: ToWorker): void {
   if (message === "wake") wakeAll();
-  else if (message === "renew") serving?.upstreams.renew();
+  else if (message === "renew") serving?.renew();
   else if (message === "forget") serving?.resolver.forgetFailures();
   else void stop();
 }

@@ -120,7 +120,7 @@ describe.each(formsAndEngines)("%s, %s", (form, engine) => {
         ["class ANY", { name: "a.example", klass: "ANY" }, RCODE.REFUSED, 21],
         ["AXFR", { name: "example", type: "AXFR" }, RCODE.REFUSED, 21],
         ["IXFR", { name: "example", type: "IXFR" }, RCODE.REFUSED, 21],
-        ["RD=0", { name: "a.example", flags: 0 }, RCODE.REFUSED, 18],
+        ["RD=0", { name: "a.example", flags: 0 }, RCODE.REFUSED, 20],
       ])("%s is refused, and not sent on", async (_name, question, rcode, ede) => {
         const answer = await ask(query({ ...question, udpPayloadSize: 1232 }));
         expect(rcodeOf(answer)).toBe(rcode);

@@ -37,6 +37,7 @@ class Scene {
       strict: this.strict,
       timeServers: names.length > 0 ? new TimeServerNames(names) : undefined,
       datesWaived: hasPin ? () => this.waived[this.waived.push(new FakeSet()) - 1]! : undefined,
+      onRight: () => void this.strict.calls.push("right"),
     });
   }
 
@@ -96,7 +97,7 @@ describe("when the clock is right again", () => {
     const scene = new Scene();
     scene.ask("time");
     scene.clock.advance(BEHIND_MS + 1000);
-    expect(scene.strict.calls).toEqual(["renew"]);
+    expect(scene.strict.calls).toEqual(["renew", "right"]);
     expect(scene.waived[0]!.calls).toEqual(["renew"]);
     expect(scene.ask("time")).toBe("strict");
     expect(scene.log.lines.slice(1)).toEqual([expect.stringMatching(/^info the clock of this host says 2023.* now: /)]);
