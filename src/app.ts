@@ -38,8 +38,8 @@ export interface RunningApp {
 /** Starts fdns. Rejects with UsageError or an Error that an operator can act on; nothing is left open then. */
 export async function start(wanted: Config, { runtime, log: processLog, version }: AppParts): Promise<RunningApp> {
   const { clock } = runtime;
-  await requireStartable(wanted, runtime);
   const roots = loadTrustedRoots(wanted.ca);
+  await requireStartable(wanted, runtime);
   const memory = wanted.cacheOctets === 0 ? undefined : cacheMemory(wanted.cacheOctets);
   if (memory !== undefined) await runtime.adviseHugePages(memory);
   const { engine, whyNotBatched } = await runtime.udpEngine(wanted.udpEngine);

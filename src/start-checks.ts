@@ -16,7 +16,6 @@ import { refuseForeignCacheFile, refuseForeignSocket } from "./serving/own-paths
 type StartCheck = (config: Config, runtime: Runtime) => Promise<unknown>;
 
 const startChecks: readonly StartCheck[] = [
-  async ({ ca }) => loadTrustedRoots(ca),
   (config, { files }) => refuseForeignCacheFile(config, files),
   (config) => refuseForeignSocket(config),
   async ({ cacheFile, cacheOctets }, runtime) => {
@@ -27,7 +26,7 @@ const startChecks: readonly StartCheck[] = [
   },
 ];
 
-/** Rejects with the first reason not to start; before anything is opened. */
+/** Rejects with the first reason not to start, the roots aside, which whoever starts loads; before anything is opened. */
 export async function requireStartable(config: Config, runtime: Runtime): Promise<void> {
   for (const check of startChecks) await check(config, runtime);
 }
@@ -36,6 +35,7 @@ export async function requireStartable(config: Config, runtime: Runtime): Promis
 export async function reasonsNotToStart(config: Config, runtime: Runtime): Promise<unknown[]> {
   const reasons: unknown[] = [];
   const attempt = (work: Promise<unknown>) => work.catch((reason: unknown) => reasons.push(reason));
+  await attempt((async () => loadTrustedRoots(config.ca))());
   for (const check of startChecks) await attempt(check(config, runtime));
   await attempt(bindOnce(config, runtime));
   await attempt(bindAdminOnce(config.admin));
