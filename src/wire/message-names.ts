@@ -13,10 +13,17 @@ export const POINTABLE_OCTETS = 0x4000;
 /** Pointers followed in one name. Those of real servers need three or four; strict parsers stop at 10 to 16. */
 const MAX_POINTERS = 16;
 
-const POINTERS_SHIFT = 8;
+/** What is remembered of a name that a pointer led to, from the lowest bit on: its octets with its pointers followed, ... */
 const LENGTH_MASK = 0xff;
-const MESSAGE_SHIFT = 16;
-const MAX_MESSAGES = 0xffff;
+/** ... those of its labels before its end or its first pointer, ... */
+const LABELS_SHIFT = 8;
+const LABELS_MASK = 0xff;
+/** ... how many pointers it has, ... */
+const POINTERS_SHIFT = 16;
+const POINTERS_MASK = 0x1f;
+/** ... and the number of its message. */
+const MESSAGE_SHIFT = 21;
+const MAX_MESSAGES = 0x7ff;
 
 /** What reads the names within RDATA, one after the other. */
 export interface NameVisitor {
@@ -25,10 +32,7 @@ export interface NameVisitor {
 }
 
 export class MessageNames implements NameVisitor {
-  /**
-   * Of the name at each offset that a pointer led to: the message's number (16 bits), how many pointers it has (8) and
-   * its octets with these followed (8). Numbered, so that the next message need not clear it.
-   */
+  /** Of the name at each offset that a pointer led to. Messages are numbered, so that the next need not clear it. */
   readonly #read = new Uint32Array(POINTABLE_OCTETS);
   #message = 0;
   #start = 0;
@@ -51,7 +55,8 @@ export class MessageNames implements NameVisitor {
 
   /**
    * Octets and pointers of the name that the pointer at `at` leads to, as they are remembered; 0 if it is malformed. It
-   * must stand wholly before the octets that led to it, which begin at `before`: so none leads in a circle.
+   * must stand wholly before the octets that led to it, which begin at `before`: so none leads in a circle, and no octet
+   * is read as part of two labels.
    */
   #pointed(octets: Uint8Array, at: number, before: number, pointers: number): number {
     const offset = ((octets[at]! & 0x3f) << 8) | octets[at + 1]!;
@@ -59,7 +64,9 @@ export class MessageNames implements NameVisitor {
     if (offset < HEADER_OCTETS || first >= before || pointers > MAX_POINTERS) return 0;
     const known = this.#read[offset]!;
     if (known >>> MESSAGE_SHIFT === this.#message) {
-      return pointers + ((known >>> POINTERS_SHIFT) & 0xff) <= MAX_POINTERS ? known & 0xffff : 0;
+      const further = (known >>> POINTERS_SHIFT) & POINTERS_MASK;
+      const behind = first + ((known >>> LABELS_SHIFT) & LABELS_MASK) + (further > 0 ? 2 : 1);
+      return pointers + further <= MAX_POINTERS && behind <= before ? known & ~(MAX_MESSAGES << MESSAGE_SHIFT) : 0;
     }
     const read = this.#readPointed(octets, first, before, pointers);
     if (read > 0) this.#read[offset] = (this.#message << MESSAGE_SHIFT) | read;
@@ -69,10 +76,12 @@ export class MessageNames implements NameVisitor {
   #readPointed(octets: Uint8Array, first: number, before: number, pointers: number): number {
     const stop = labelsEnd(octets, first, before);
     if (stop < 0) return 0;
-    const octetsBefore = stop - first;
-    if (octets[stop] === 0) return octetsBefore < MAX_NAME_OCTETS ? octetsBefore + 1 : 0;
+    const labels = stop - first;
+    if (octets[stop] === 0) return labels < MAX_NAME_OCTETS ? (labels << LABELS_SHIFT) | (labels + 1) : 0;
     const pointed = this.#pointed(octets, stop, first, pointers + 1);
-    const fits = pointed > 0 && octetsBefore + (pointed & LENGTH_MASK) <= MAX_NAME_OCTETS;
-    return fits ? pointed + (1 << POINTERS_SHIFT) + octetsBefore : 0;
+    const length = labels + (pointed & LENGTH_MASK);
+    if (pointed === 0 || length > MAX_NAME_OCTETS) return 0;
+    const further = ((pointed >>> POINTERS_SHIFT) & POINTERS_MASK) + 1;
+    return (further << POINTERS_SHIFT) | (labels << LABELS_SHIFT) | length;
   }
 }

@@ -105,8 +105,8 @@ export class Query {
   }
 
   /**
-   * Steps over the other records and reads the first OPT. False if one is malformed, there is more than one OPT, or
-   * records stand where a query has none: those of a response, which are not to be believed. Only a request for a zone's
+   * Steps over the other records and reads the first OPT. False if one is malformed or out of its place, or records stand
+   * where a query has none: those of a response, which are not to be believed. Only a request for a zone's
    * changes names the version it has, in the authority section (RFC 1995, 3).
    */
   #readRecords(octets: Uint8Array, at: number, end: number, start: number): boolean {
@@ -119,11 +119,10 @@ export class Query {
       at = skipName(octets, at, end, start);
       if (at < 0 || at + 10 > end) return false;
       const behind = at + 10 + readUint16(octets, at + 8);
-      if (readUint16(octets, at) === TYPE.OPT) {
-        // Owned by the root, in the additional section (RFC 6891, 6.1.1).
-        const isInPlace = octets[owner] === 0 && beforeAdditional <= 0;
-        isWellFormed = this.#readOpt(octets, at, behind, end) && isInPlace && isWellFormed;
-      }
+      const type = readUint16(octets, at);
+      const isOwnedByRoot = octets[owner] === 0;
+      isWellFormed = isInPlace(type, isOwnedByRoot, beforeAdditional, records) && isWellFormed;
+      if (type === TYPE.OPT) isWellFormed = this.#readOpt(octets, at, behind, end) && isWellFormed;
       if (behind > end) return false;
       at = behind;
     }
@@ -132,7 +131,7 @@ export class Query {
 
   /**
    * Reads the first OPT, from its type on (RFC 6891, 6.1.2). False if it is not the first, or its options are malformed:
-   * even so it is answered with one.
+   * even so it is answered with one. What those of another version look like is not known (RFC 6891, 6.1.3).
    */
   #readOpt(octets: Uint8Array, at: number, behind: number, end: number): boolean {
     if (this.hasEdns) return false;
@@ -140,7 +139,7 @@ export class Query {
     this.udpPayloadSize = Math.max(MIN_UDP_OCTETS, readUint16(octets, at + 2));
     this.ednsVersion = octets[at + 5]!;
     this.dnssecOk = (octets[at + 6]! & 0x80) !== 0;
-    return behind <= end && wellFormedOptions(octets, at + 10, behind);
+    return behind <= end && (this.ednsVersion > 0 || wellFormedOptions(octets, at + 10, behind));
   }
 
   /** Octets of the OPT a response to this query carries, options aside. */
@@ -163,6 +162,15 @@ export function plainQuestionOctets(octets: Uint8Array, start: number, length: n
     if (label === 0) return at + 4 <= end ? at + 4 - first : 0;
   }
   return 0;
+}
+
+/**
+ * Whether the record may stand there, `records` from the end: an OPT is owned by the root, in the additional section
+ * (RFC 6891, 6.1.1); a TSIG is the last of that section (RFC 8945, 5.2).
+ */
+function isInPlace(type: number, isOwnedByRoot: boolean, beforeAdditional: number, records: number): boolean {
+  if (type === TYPE.OPT) return isOwnedByRoot && beforeAdditional <= 0;
+  return type !== TYPE.TSIG || (records === 1 && beforeAdditional <= 0);
 }
 
 /** The offset behind the questions, however many, of the message at octets[start, end); -1 if one is malformed. */

@@ -80,7 +80,7 @@ describe("a well-formed query", () => {
   });
 
   test("other records and octets behind them are stepped over", () => {
-    const parts = { additional: [record([0], 250, [1, 2, 3]), opt(), record(TO_QUESTION, 16, [1, 0])] };
+    const parts = { additional: [record([0], 1, [1, 2, 3]), opt(), record(TO_QUESTION, 16, [1, 0])] };
     expect(verdict(parts)).toBe(RCODE.NOERROR);
     expect(query.hasEdns).toBe(true);
     expect(verdict({ ...parts, tail: new Array(500).fill(0xff) })).toBe(RCODE.NOERROR);
@@ -139,6 +139,12 @@ describe("answered with an error", () => {
       "an answer in a request for a transfer",
       { questions: [question("a.test", 251)], answers: [record(TO_QUESTION, 1, [1, 2, 3, 4])] },
     ],
+    ["a TSIG before the OPT", { additional: [record(name("key"), 250, []), opt()] }],
+    ["two TSIGs", { additional: [record(name("key"), 250, []), record(name("key"), 250, [])] }],
+    [
+      "a TSIG in the authority section of a request for a transfer",
+      { questions: [question("a.test", 251)], authority: [record(name("key"), 250, [])] },
+    ],
     ["two OPTs", { additional: [opt(), opt()] }],
     ["two OPTs apart", { additional: [opt(), record([0], 1, [1, 2, 3, 4]), opt()] }],
     ["an OPT not owned by the root", { additional: [opt({ owner: name("a") })] }],
@@ -189,6 +195,14 @@ describe("answered with an error", () => {
     expect(verdict({ additional: [opt({ version: 1 })] })).toBe(RCODE.BADVERS);
     expect(verdict({ additional: [opt({ version: 255, dnssecOk: true })] })).toBe(RCODE.BADVERS);
     expect(query).toMatchObject({ hasEdns: true, dnssecOk: true });
+  });
+
+  test("BADVERS: whatever the RDATA of such a version is", () => {
+    expect(verdict({ additional: [opt({ version: 1, options: [0, 10, 0, 255, 0] })] })).toBe(RCODE.BADVERS);
+  });
+
+  test("a TSIG may be the last of all, its OPT before it (RFC 8945, 5.2)", () => {
+    expect(verdict({ additional: [opt(), record(name("key"), 250, [])] })).toBe(RCODE.NOERROR);
   });
 
   test("cut off anywhere, a query with records is FORMERR and never more", () => {

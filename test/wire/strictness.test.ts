@@ -118,6 +118,15 @@ describe("names", () => {
     // The owner's pointer counts, and so do those in the RDATA.
     expect([isSound(chain(15)), isSound(chain(16))]).toEqual([true, false]);
   });
+
+  test("that do not overlap themselves, whatever of them has been read before", () => {
+    // From its third octet on the question's name reads as a label of 25 octets, up to the pointer to the whole name.
+    const questions = [question([10, 0x61, 25, ...new Array(8).fill(0x62), 0])];
+    const verdict = (type: number) =>
+      isSound(response({ questions, answers: [record(TO_QUESTION, type, TO_QUESTION), record([0xc0, 14], 10, [])] }));
+    // An unknown type's RDATA is no name; the target of an NS record's is remembered.
+    expect([verdict(65_280), verdict(2)]).toEqual([false, false]);
+  });
 });
 
 describe("octets meant to take long", () => {
