@@ -15,6 +15,7 @@ import { FrameReader } from "../wire/frame.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
 import { writeUint16 } from "../wire/octets.ts";
 import { MAX_MESSAGE_OCTETS } from "../wire/protocol.ts";
+import type { CrowdedClient, CrowdedOut } from "./crowded-out.ts";
 import type { QueryHandler, ResponseSink } from "./query-handler.ts";
 import type { TcpLoad } from "./tcp-load.ts";
 import { NO_ROOM, type TcpRooms } from "./tcp-rooms.ts";
@@ -29,15 +30,14 @@ export interface TcpClientParts {
   readonly maxUseless: number;
   readonly onQuery: QueryHandler;
   readonly onGone: (client: TcpClient) => void;
-  /** It waits, and nothing will tell it when to go on: lookAgain() is to be called soon. */
-  readonly onCrowdedOut: (client: TcpClient) => void;
+  readonly crowdedOut: CrowdedOut;
 }
 
 const NO_OCTETS = new Uint8Array(0);
 /** A connection that was gone before it could be asked who it is; the unspecified address may not ask. */
 const UNKNOWN_ADDRESS = new Uint8Array(16);
 
-export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
+export class TcpClient implements StreamHandler, ResponseSink, TurnTaker, CrowdedClient {
   readonly transport = "tcp";
   readonly remote: SocketAddress;
   readonly #stream: AcceptedStream;
@@ -181,8 +181,7 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
     this.#settle();
   }
 
-  /** Whether it is still crowded out. */
-  lookAgain(): void {
+  hasRoom(): void {
     this.#settle();
   }
 
@@ -274,7 +273,7 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
       if (isHeld) this.#stream.pause();
       else this.#stream.resume();
     }
-    if (isStopped && this.#stream.unsentOctets === 0 && this.isFull) this.#parts.onCrowdedOut(this);
+    if (isStopped && this.#stream.unsentOctets === 0 && this.isFull) this.#parts.crowdedOut.add(this);
     if (this.#isToGoOn || !((this.#hasRest && !isStopped) || (this.#heldBack.length > 0 && !this.isFull))) return;
     this.#isToGoOn = true;
     this.#parts.turns.goOnLater(this);

@@ -5,6 +5,7 @@
 
 import type { AcceptedStream, Clock, StreamHandler } from "../runtime/runtime.ts";
 import { TcpFigures } from "./counters.ts";
+import { CrowdedOut } from "./crowded-out.ts";
 import { type OpenConnections, OwnConnections } from "./open-connections.ts";
 import type { QueryHandler } from "./query-handler.ts";
 import { TcpClient, type TcpClientParts } from "./tcp-client.ts";
@@ -35,16 +36,12 @@ export interface TcpParts {
 /** How often the log hears that connections are refused: clients that come and go at the limit are not to fill it. */
 const TELL_REFUSING_MS = 60_000;
 
-/** How soon a client that waits for others is looked at again: no event tells that it has taken what the kernel held. */
-const LOOK_AGAIN_MS = 20;
-
 /** All TCP clients of fdns, on whichever address they came: the limits are for all together. */
 export class TcpClients {
   readonly #parts: TcpParts;
   readonly #clients = new Set<TcpClient>();
   readonly #open: OpenConnections;
   readonly #clientParts: TcpClientParts;
-  readonly #crowdedOut = new Set<TcpClient>();
   #sweepDue = false;
   #toldRefusingMs = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void) | undefined;
@@ -62,7 +59,7 @@ export class TcpClients {
       maxUseless: parts.limits.maxUseless,
       onQuery: parts.onQuery,
       onGone: (client) => this.#forget(client),
-      onCrowdedOut: (client) => this.#lookSoon(client),
+      crowdedOut: new CrowdedOut(parts.clock),
     };
   }
 
@@ -110,19 +107,9 @@ export class TcpClients {
 
   #forget(client: TcpClient): void {
     this.#clients.delete(client);
-    this.#crowdedOut.delete(client);
+    this.#clientParts.crowdedOut.delete(client);
     this.#open.remove(client.remote.host);
     if (this.#clients.size === 0) this.#onEmpty?.();
-  }
-
-  #lookSoon(client: TcpClient): void {
-    this.#crowdedOut.add(client);
-    if (this.#crowdedOut.size > 1) return;
-    this.#parts.clock.after(LOOK_AGAIN_MS, () => {
-      const looking = [...this.#crowdedOut];
-      this.#crowdedOut.clear();
-      for (const one of looking) one.lookAgain();
-    });
   }
 
   /** One timer for all, and none without clients. A connection may idle up to an eighth longer than the limit. */
