@@ -9,6 +9,7 @@ import { uncaughtReporter } from "../observe/uncaught.ts";
 import { systemClock, systemRandom } from "../runtime/clock.ts";
 import { askOverLoopback, withTemporaryFile } from "../runtime/loopback.ts";
 import { onUncaught, writeOut } from "../runtime/process.ts";
+import { outputTakesLines } from "../runtime/unread-output.ts";
 import { startTestUpstream, type TestUpstream } from "../testupstream/start.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { endsWithin, firstStopSignal } from "./lifetime.ts";
@@ -48,7 +49,7 @@ export const demo: Command = {
     const stopSignal = firstStopSignal();
     const upstream = await startTestUpstream({ names: [UPSTREAM_NAME], zoneText: ZONE, zoneSource: "demo zone" });
     try {
-      await serveDemo(upstream, args.values.has("once") ? undefined : stopSignal);
+      await serveDemo(upstream, args.values.has("once"), stopSignal);
     } finally {
       await upstream.close();
     }
@@ -56,8 +57,12 @@ export const demo: Command = {
   },
 };
 
-/** Starts fdns before the upstream, shows what it answers, and goes on until `end` if there is one. */
-async function serveDemo(upstream: TestUpstream, end: Promise<unknown> | undefined): Promise<void> {
+/** Starts fdns before the upstream, shows what it answers, and goes on until `end` unless that is all. */
+async function serveDemo(upstream: TestUpstream, isAll: boolean, end: Promise<unknown>): Promise<void> {
+  // What nobody reads holds up neither the answers nor the end.
+  const say = async (text: string) => {
+    if (await outputTakesLines(end)) writeOut(text);
+  };
   const upstreamText = `127.0.0.1:${upstream.port}#${UPSTREAM_NAME}?pin=${upstream.spkiPin}`;
   const { log, flush } = openProcessLog({ logFormat: "auto", logLevel: "warn" });
   // The roots are read at the start, so their file need not live longer.
@@ -67,11 +72,11 @@ async function serveDemo(upstream: TestUpstream, end: Promise<unknown> | undefin
   try {
     onUncaught(uncaughtReporter(log));
     const port = app.listening[0]!.port;
-    writeOut(`An upstream with the zone demo.test speaks DNS over TLS on 127.0.0.1:${upstream.port}.\n`);
-    writeOut(`fdns answers on 127.0.0.1:${port}, asking it alone:\n  --upstream '${upstreamText}'\n\n`);
-    for (const question of QUESTIONS) writeOut(await answerLines(port, question));
-    if (end === undefined) return;
-    writeOut(`\nTry it:  dig @127.0.0.1 -p ${port} www.demo.test\nCtrl-C ends it.\n`);
+    await say(`An upstream with the zone demo.test speaks DNS over TLS on 127.0.0.1:${upstream.port}.\n`);
+    await say(`fdns answers on 127.0.0.1:${port}, asking it alone:\n  --upstream '${upstreamText}'\n\n`);
+    for (const question of QUESTIONS) await say(await answerLines(port, question));
+    if (isAll) return;
+    await say(`\nTry it:  dig @127.0.0.1 -p ${port} www.demo.test\nCtrl-C ends it.\n`);
     await end;
   } finally {
     await endsWithin(config.shutdownMs, app.stop());

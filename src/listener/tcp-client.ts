@@ -15,6 +15,7 @@ import { FrameReader } from "../wire/frame.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
 import { writeUint16 } from "../wire/octets.ts";
 import { MAX_MESSAGE_OCTETS } from "../wire/protocol.ts";
+import type { CrowdedClient, CrowdedOut } from "./crowded-out.ts";
 import type { QueryHandler, ResponseSink } from "./query-handler.ts";
 import type { TcpLoad } from "./tcp-load.ts";
 import { NO_ROOM, type TcpRooms } from "./tcp-rooms.ts";
@@ -29,13 +30,14 @@ export interface TcpClientParts {
   readonly maxUseless: number;
   readonly onQuery: QueryHandler;
   readonly onGone: (client: TcpClient) => void;
+  readonly crowdedOut: CrowdedOut;
 }
 
 const NO_OCTETS = new Uint8Array(0);
 /** A connection that was gone before it could be asked who it is; the unspecified address may not ask. */
 const UNKNOWN_ADDRESS = new Uint8Array(16);
 
-export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
+export class TcpClient implements StreamHandler, ResponseSink, TurnTaker, CrowdedClient {
   readonly transport = "tcp";
   readonly remote: SocketAddress;
   readonly #stream: AcceptedStream;
@@ -117,7 +119,12 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
   }
 
   get isFull(): boolean {
-    return this.#state !== "gone" && this.#parts.load.hasUnsent(this.#roomOctets + this.#stream.unsentOctets);
+    if (this.#state === "gone") return false;
+    const { load } = this.#parts;
+    const octets = this.#roomOctets + this.#stream.unsentOctets;
+    if (load.hasUnsent(octets)) return true;
+    // What the kernel holds counts then, too: else each of many that do not read adds one response to what it holds.
+    return load.isCrowded && load.exceedsShare(octets + this.#stream.unacknowledgedOctets);
   }
 
   whenRoom(answer: (isGone: boolean) => void): void {
@@ -150,9 +157,9 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
     this.#isToFlush = false;
     if (this.#state === "gone") return;
     if (this.#roomOctets > 0) {
-      const written = this.#parts.rooms.filled(this.room, this.#roomOctets);
+      const written = this.room.subarray(0, this.#roomOctets);
       // The stream owns it until all is sent.
-      if (written.buffer === this.room.buffer) this.#lent.push(this.room);
+      this.#lent.push(this.room);
       this.room = NO_ROOM;
       this.#roomOctets = 0;
       this.#writtenOctets += written.length;
@@ -171,6 +178,10 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
       this.#heldBack.shift()!(false);
     }
     if (this.#hasRest && this.#mayRead) this.#read(this.#rest, this.#restStart);
+    this.#settle();
+  }
+
+  hasRoom(): void {
     this.#settle();
   }
 
@@ -193,7 +204,7 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
     const heldOctets = unsentOctets === 0 ? 0 : unsentOctets + this.#stream.unacknowledgedOctets;
     const takenOctets = this.#writtenOctets - heldOctets;
     if (this.#sawUnsent && takenOctets > this.#sawTakenOctets) this.#activeMs = this.#parts.clock.nowMs();
-    this.#sawUnsent = unsentOctets > 0;
+    this.#sawUnsent = unsentOctets > 0 || this.#heldBack.length > 0;
     this.#sawTakenOctets = takenOctets;
     if ((this.#pending === 0 || this.#sawUnsent) && this.#activeMs <= ms) this.destroy();
   }
@@ -215,9 +226,11 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
   }
 
   #keepRest(octets: Uint8Array, start: number): void {
-    const isAll = start === octets.length || this.#state !== "open";
-    this.#rest = isAll ? NO_OCTETS : octets;
-    this.#restStart = isAll ? 0 : start;
+    const left = this.#state === "open" ? octets.length - start : 0;
+    // Copied where that frees most of a long read, and never as a view of it.
+    const isToCopy = left <= octets.length / 2;
+    this.#rest = left === 0 ? NO_OCTETS : isToCopy ? new Uint8Array(octets.subarray(start)) : octets;
+    this.#restStart = isToCopy ? 0 : start;
   }
 
   readonly #onFrame = (octets: Uint8Array, start: number, length: number): boolean => {
@@ -260,6 +273,7 @@ export class TcpClient implements StreamHandler, ResponseSink, TurnTaker {
       if (isHeld) this.#stream.pause();
       else this.#stream.resume();
     }
+    if (isStopped && this.#stream.unsentOctets === 0 && this.isFull) this.#parts.crowdedOut.add(this);
     if (this.#isToGoOn || !((this.#hasRest && !isStopped) || (this.#heldBack.length > 0 && !this.isFull))) return;
     this.#isToGoOn = true;
     this.#parts.turns.goOnLater(this);

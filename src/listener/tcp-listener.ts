@@ -4,8 +4,8 @@
  */
 
 import type { AcceptedStream, Clock, StreamHandler } from "../runtime/runtime.ts";
-import { MAX_MESSAGE_OCTETS } from "../wire/protocol.ts";
 import { TcpFigures } from "./counters.ts";
+import { CrowdedOut } from "./crowded-out.ts";
 import { type OpenConnections, OwnConnections } from "./open-connections.ts";
 import type { QueryHandler } from "./query-handler.ts";
 import { TcpClient, type TcpClientParts } from "./tcp-client.ts";
@@ -55,11 +55,11 @@ export class TcpClients {
       clock: parts.clock,
       load: new TcpLoad(parts.limits),
       turns: new TcpTurns(parts.clock),
-      // The last response may be begun just below the limit.
-      rooms: new TcpRooms(parts.limits.maxUnsentOctets + 2 + MAX_MESSAGE_OCTETS),
+      rooms: new TcpRooms(),
       maxUseless: parts.limits.maxUseless,
       onQuery: parts.onQuery,
       onGone: (client) => this.#forget(client),
+      crowdedOut: new CrowdedOut(parts.clock),
     };
   }
 
@@ -107,6 +107,7 @@ export class TcpClients {
 
   #forget(client: TcpClient): void {
     this.#clients.delete(client);
+    this.#clientParts.crowdedOut.delete(client);
     this.#open.remove(client.remote.host);
     if (this.#clients.size === 0) this.#onEmpty?.();
   }

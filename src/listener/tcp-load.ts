@@ -31,13 +31,19 @@ export class TcpLoad {
     return pending >= maxPending || (this.pending >= maxPendingInAll && pending >= this.#share(maxPendingInAll));
   }
 
-  /** Whether a connection whose client has not taken so many octets has to wait with the next. */
+  /** Whether a connection whose client has not taken so many octets has to wait with the next, for its own sake. */
   hasUnsent(octets: number): boolean {
-    const { maxUnsentOctets, maxUnsentOctetsInAll } = this.#limits;
-    return (
-      octets >= maxUnsentOctets ||
-      (this.unsentOctets >= maxUnsentOctetsInAll && octets >= this.#share(maxUnsentOctetsInAll))
-    );
+    return octets >= this.#limits.maxUnsentOctets;
+  }
+
+  /** Whether all together have too much. */
+  get isCrowded(): boolean {
+    return this.unsentOctets >= this.#limits.maxUnsentOctetsInAll;
+  }
+
+  /** Whether it has to wait for the sake of the others while all together have too much. */
+  exceedsShare(octets: number): boolean {
+    return octets >= this.#share(this.#limits.maxUnsentOctetsInAll);
   }
 
   #share(most: number): number {

@@ -66,6 +66,7 @@ export const SOCK_CLOEXEC = 0x80000;
 
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 /** Sockets of one user that all have it share a port; the kernel picks one by the sender's address. */
 export const SO_REUSEPORT = 15;
@@ -178,6 +179,13 @@ async function binding(): Promise<(libraryName: string) => Libc> {
   if (process.versions.bun !== undefined) return (await import("./bun.ts")).openLibc;
   if (process.versions.deno !== undefined) return (await import("./deno.ts")).openLibc;
   throw new Error("calling the C library needs Bun or Deno");
+}
+
+/** A C int in the host's order. */
+export function intOctets(value: number): Uint8Array<ArrayBuffer> {
+  const octets = new Uint8Array(new ArrayBuffer(4));
+  new DataView(octets.buffer).setInt32(0, value, true);
+  return octets;
 }
 
 /** What poll(2) takes, to say which of the descriptors can be read, or be written with POLLOUT. The same octets, in words and in halves of one. */

@@ -6,6 +6,7 @@
 import * as net from "node:net";
 import { keepAccepting } from "./accepting.ts";
 import { listenFailure } from "./bind-failure.ts";
+import { boundConnectionBuffers } from "./connection-buffers.ts";
 import type {
   AcceptedStream,
   ByteStream,
@@ -135,6 +136,7 @@ async function listen(options: TcpListenOptions, reusePort: boolean): Promise<Tc
       else stream.handle(handler);
     });
     const bound = await bind(server, address, reusePort);
+    await boundConnectionBuffers(server);
     server.on("error", onFault);
     return { server, bound };
   };

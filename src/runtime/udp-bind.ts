@@ -127,7 +127,7 @@ function scopeOf(address: SocketAddress): number {
 }
 
 function boundPort(libc: c.Libc, descriptor: number, sockaddr: Uint8Array): number {
-  const length = intOctets(SOCKADDR_OCTETS);
+  const length = c.intOctets(SOCKADDR_OCTETS);
   if (libc.getsockname(descriptor, sockaddr, length) !== 0) throw callFailure("getsockname", libc.errno());
   return sockaddrPort(sockaddr, 0);
 }
@@ -139,20 +139,13 @@ function setOption(libc: c.Libc, descriptor: number, level: number, option: numb
 }
 
 function trySetOption(libc: c.Libc, descriptor: number, level: number, option: number, value: number): boolean {
-  return libc.setsockopt(descriptor, level, option, intOctets(value), 4) === 0;
+  return libc.setsockopt(descriptor, level, option, c.intOctets(value), 4) === 0;
 }
 
 function getOption(libc: c.Libc, descriptor: number, level: number, option: number): number {
-  const value = intOctets(0);
-  if (libc.getsockopt(descriptor, level, option, value, intOctets(4)) !== 0) return 0;
+  const value = c.intOctets(0);
+  if (libc.getsockopt(descriptor, level, option, value, c.intOctets(4)) !== 0) return 0;
   return new DataView(value.buffer).getInt32(0, true);
-}
-
-/** A C int in the host's order. */
-function intOctets(value: number): Uint8Array<ArrayBuffer> {
-  const octets = new Uint8Array(new ArrayBuffer(4));
-  new DataView(octets.buffer).setInt32(0, value, true);
-  return octets;
 }
 
 function failure(address: SocketAddress, errno: number): BindError {

@@ -53,8 +53,8 @@ class Client {
   octets = 0;
   isOver = false;
   /** It does not read before read(). */
-  constructor(port: number) {
-    this.socket = connect({ port, host: "127.0.0.1" });
+  constructor(port: number, localAddress = "127.0.0.1") {
+    this.socket = connect({ port, host: "127.0.0.1", localAddress });
     clients.push(this.socket);
     this.socket.pause();
     this.socket.on("error", () => {});
@@ -164,6 +164,27 @@ describe.each(Object.keys(forms) as Form[])("%s", (form) => {
     while (kept.some(({ isOver }) => !isOver) && performance.now() - beganMs < 4000) await Bun.sleep(20);
     expect(kept.map(({ isOver }) => isOver)).toEqual([true, true, true, true]);
   });
+});
+
+test("hundreds that ask much and never read take little memory together, and leave none taken", async () => {
+  const { port, pid } = await start("executable");
+  const first = new Client(port);
+  first.socket.write(big);
+  await first.reads(1);
+  const many = times(big, 30_000);
+  const grown = await growth(pid, async () => {
+    for (let i = 0; i < 600; i++) new Client(port, `127.0.9.${1 + (i % 12)}`).socket.write(many);
+    const beganMs = performance.now();
+    while (performance.now() - beganMs < 3000) {
+      expect(rcodeOf(await askUdp(port, query({ name: "x.test" })))).toBe(0);
+      await Bun.sleep(50);
+    }
+    const polite = new Client(port, "127.0.10.1");
+    polite.socket.write(times(big, 100));
+    await polite.reads(100);
+    for (const client of clients.splice(0)) client.destroy();
+  });
+  expect(grown).toBeLessThan(6 * GROWTH_OCTETS);
 });
 
 test("who reads slowly, far less than the kernel holds within the idle time, gets every answer", async () => {

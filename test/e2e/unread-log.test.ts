@@ -192,3 +192,29 @@ function freePort(): Promise<number> {
     });
   });
 }
+
+describe("fdns demo, of which nobody reads a word", () => {
+  async function startDemo(): Promise<UnreadProgram> {
+    // Late enough for all it writes to find the pipe full.
+    const late = ["sh", "-c", 'sleep 0.3; exec "$@" >&2', "sh", ...forms.executable, "demo"];
+    const demo = await startUnread("pipe", late, bareEnvironment());
+    running.push(demo);
+    await demo.fill();
+    await Bun.sleep(1000);
+    return demo;
+  }
+
+  test("ends when it is told to", async () => {
+    const demo = await startDemo();
+    demo.kill("SIGTERM");
+    expect(await Promise.race([demo.ended, Bun.sleep(END_MS)])).toMatchObject({ exit: 0 });
+  });
+
+  test("goes on once somebody reads", async () => {
+    const demo = await startDemo();
+    await demo.read();
+    while (!demo.text().includes("Ctrl-C ends it")) await Bun.sleep(10);
+    demo.kill("SIGINT");
+    expect(await demo.ended).toMatchObject({ exit: 0 });
+  });
+});

@@ -453,6 +453,48 @@ describe("all clients together", () => {
   });
 });
 
+describe("while all clients together have too much unsent", () => {
+  const crowd = { maxUnsentOctets: 5000, maxUnsentOctetsInAll: 4000, maxPerClient: 5 };
+
+  /** Somebody who takes nothing, and a client of whose responses the kernel holds a few. */
+  function crowded() {
+    const scene = new CachedScene(240, crowd);
+    const stuck = scene.connect();
+    stuck.stuck = true;
+    stuck.receive(queries(50));
+    scene.clock.turn();
+    const other = scene.connect("10.0.0.2");
+    other.unacknowledgedOctets = 2500;
+    other.receive(queries(10));
+    scene.clock.turn();
+    return { scene, stuck, other };
+  }
+
+  test("what the kernel holds for a client counts, until the client takes it", () => {
+    const { scene, other } = crowded();
+    expect([idsIn(other), other.paused]).toEqual([[], true]);
+    scene.clock.advance(100);
+    expect(idsIn(other)).toEqual([]);
+    other.unacknowledgedOctets = 0;
+    scene.clock.advance(100);
+    expect([idsIn(other).length, other.paused]).toEqual([10, false]);
+  });
+
+  test("a client that waits goes on once they have less", () => {
+    const { scene, stuck, other } = crowded();
+    stuck.close();
+    scene.clock.turn();
+    scene.clock.advance(100);
+    expect(idsIn(other)).toHaveLength(10);
+  });
+
+  test("a client that waits and takes nothing is ended after the idle time", () => {
+    const { scene, other } = crowded();
+    scene.clock.advance(limits.idleMs * 1.25);
+    expect(other.destroyed).toBe(true);
+  });
+});
+
 describe("a client that is of no use", () => {
   test("is closed after so many messages in a row that deserve no response", () => {
     const scene = new Scene({ maxUseless: 3 });
