@@ -12,7 +12,6 @@ import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-po
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 import { gaugesOf } from "./gauges.ts";
-import { weigh } from "./guilt.ts";
 import type { HealthLimits } from "./health.ts";
 import { Isolation } from "./isolation.ts";
 import { LoggedHealth } from "./logged-health.ts";
@@ -57,8 +56,6 @@ export class DotServer implements ConnectionOwner {
   readonly #waiting = new WaitingLine();
   readonly #isolation: Isolation;
   readonly #probe = new Probe();
-  /** When it last ended a connection under queries. */
-  #endedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** When it last answered anything, about. */
@@ -257,10 +254,9 @@ export class DotServer implements ConnectionOwner {
     if (error.code === "timeout") unanswered.sort((a, b) => b.sentMs - a.sentMs);
     const nowMs = this.#parts.clock.nowMs();
     const worked = connection.answered > 0 || error.code === "timeout" || nowMs - this.answeredMs < LATELY_MS;
-    weigh(connection, error, unanswered, nowMs - this.#endedMs, nowMs);
+    this.#owner.suspicion.weigh(connection, error, unanswered, nowMs);
     const isFruitless = connection.answered === 0 && error.code === "closed" && unanswered.length > 0;
     if (isFruitless) this.#pool.wasFruitless();
-    if (error.code === "closed" && unanswered.length > 0) this.#endedMs = nowMs;
     for (const exchange of unanswered) {
       if (worked) this.#interrupted(exchange, error);
       else this.#failed(exchange, error);

@@ -12,7 +12,7 @@ import { type Choice, choiceOf } from "./choice.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { DotServer, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
-import { GUILTY, inherit, isGuilty } from "./guilt.ts";
+import { GUILTY, inherit, isGuilty, Suspicion } from "./guilt.ts";
 import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
 import { Hold } from "./hold.ts";
 import { InFlightList } from "./in-flight-list.ts";
@@ -38,6 +38,7 @@ const NOT_IN_TIME = new UpstreamError("timeout", "no answer in time");
 const ATTEMPT_P95S = 8;
 
 export class UpstreamSet implements ServerOwner {
+  readonly suspicion = new Suspicion();
   readonly servers: readonly DotServer[];
   readonly #clock: Clock;
   readonly #limits: SetLimits;
@@ -156,7 +157,7 @@ export class UpstreamSet implements ServerOwner {
 
   /** A connection that ended says little of its server, so that one may be asked once more, but not over and over. */
   #isToGoElsewhere(exchange: Exchange, { code }: UpstreamError, nowMs: number): boolean {
-    if (code === "closed") return exchange.lonelyDeaths > 0 && exchange.deaths > 1;
+    if (exchange.lonelyDeaths > 0 && exchange.deaths > 1) return true;
     return code === "timeout" && this.#healthyUntried(exchange).some((one) => one.stalledForMs(nowMs) === 0);
   }
 
