@@ -6,7 +6,7 @@
 import type { UpstreamAddress } from "../config/config.ts";
 import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { endsEarly } from "./blame.ts";
+import { endsEarly, isRefusal } from "./blame.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
 import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
@@ -82,6 +82,11 @@ export class DotServer implements ConnectionOwner {
     return this.#health.isGone;
   }
 
+  /** Whether this failure may be over in a moment, as while the server restarts. */
+  isPassing(error: UpstreamError | undefined): boolean {
+    return !this.isGone && (endsEarly(error) || (isRefusal(error) && this.answeredMs > Number.NEGATIVE_INFINITY));
+  }
+
   /** Whether a query given now would be sent now. */
   get ready(): boolean {
     return this.#pool.isFree;
@@ -126,7 +131,7 @@ export class DotServer implements ConnectionOwner {
   probeIfDue(): void {
     // One at a time: a failure may have been noted elsewhere while it is still on its way.
     if (this.#probe.carrier === undefined && this.#health.takeProbe()) {
-      this.#probe.isSuspect = this.#health.endedEarly;
+      this.#probe.isSuspect = this.#health.isPassing;
       this.send(this.#probe, this.#parts.clock.nowMs());
     }
     this.#pool.probeFamilyIfDue();
@@ -282,8 +287,8 @@ export class DotServer implements ConnectionOwner {
     }
     // A host name may have moved: it is looked up again, and what is known of it kept until then.
     if (this.identity.hostName !== undefined) this.#lookUpAddresses();
-    this.#health.failed(error);
-    if (endsEarly(error)) this.#pool.wasFruitless();
+    if (this.isPassing(error)) this.#pool.wasFruitless();
+    this.#health.failed(error, this.isPassing(error));
     for (const exchange of unanswered) this.#failed(exchange, error);
     this.#failWaiting(error);
   }
