@@ -16,6 +16,7 @@ import { GUILTY, inherit, isGuilty, Suspicion } from "./guilt.ts";
 import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
 import { Hold } from "./hold.ts";
 import { InFlightList } from "./in-flight-list.ts";
+import { copyOf, give } from "./opinion.ts";
 import type { ServerOwner } from "./server-owner.ts";
 
 export interface SetLimits {
@@ -121,6 +122,7 @@ export class UpstreamSet implements ServerOwner {
       this.#onHedgeResponse(exchange, server, octets, start, layout);
     } else if (this.#isWorthAnother(exchange, octets, start, layout)) {
       exchange.secondOpinion = true;
+      exchange.opinion = copyOf(octets, start, layout);
       // The hedge that is on its way is the other opinion.
       if (exchange.hedge === undefined) this.#tryNext(exchange, undefined, this.#clock.nowMs());
     } else {
@@ -167,7 +169,8 @@ export class UpstreamSet implements ServerOwner {
     const server = healthy.length > 0 ? this.#choose(healthy, exchange.query, nowMs) : this.#untried(exchange)[0];
     if (error?.code === "stopping" || server === undefined || exchange.holds > 0) {
       const guilty = isGuilty(exchange, (exchange.server as DotServer | undefined)?.answeredMs ?? 0);
-      if (server === undefined && !guilty && this.#hold.keeps(exchange, error, nowMs)) return;
+      const isOpen = !guilty && exchange.opinion === undefined;
+      if (server === undefined && isOpen && this.#hold.keeps(exchange, error, nowMs)) return;
       if (server === undefined || guilty || error?.code === "stopping") {
         this.#fail(exchange, guilty ? GUILTY : (error ?? NOBODY_LEFT));
         return;
@@ -283,6 +286,7 @@ export class UpstreamSet implements ServerOwner {
       first.carrier !== undefined ? isServersError(layout.rcode) : this.#isWorthAnother(first, octets, start, layout)
     ) {
       if (first.carrier === undefined) first.secondOpinion = true;
+      first.opinion = copyOf(octets, start, layout);
       this.#endHedge(hedge, undefined);
       return;
     }
@@ -308,7 +312,8 @@ export class UpstreamSet implements ServerOwner {
 
   #fail(exchange: Exchange, error: UpstreamError): void {
     this.#settled(exchange, error);
-    exchange.onFailure(error);
+    if (exchange.opinion === undefined || error.code === "stopping") exchange.onFailure(error);
+    else give(exchange.opinion, exchange);
   }
 
   #settled(exchange: Exchange, error?: UpstreamError): void {
