@@ -51,5 +51,10 @@ const RESETS: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTE
 /** Whether a connection was ended before anything was answered on it: the next one may well not be. */
 export function endsEarly(error: UpstreamError | undefined): boolean {
   if (error?.code !== "connect") return error?.code === "closed";
-  return RESETS.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+  return RESETS.has(codeOf(error.cause));
+}
+
+/** Whether nobody listens there: of a server that has answered before, as while it restarts. */
+export function isRefusal(error: UpstreamError | undefined): boolean {
+  return error?.code === "connect" && codeOf(error.cause) === "ECONNREFUSED";
 }

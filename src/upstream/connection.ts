@@ -69,6 +69,8 @@ export class DotConnection implements Carrier {
   /** Once it ended: answers that it owed, to queries given up as well, and the one that had begun. */
   owedAtEnd = 0;
   begunAtEnd: Exchange | undefined;
+  /** ...and when the last of the answers had come. */
+  stoppedMs = 0;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -326,6 +328,7 @@ export class DotConnection implements Carrier {
     this.#outgoing.drop();
     this.owedAtEnd = this.#ids.taken;
     this.begunAtEnd = this.#begun;
+    this.stoppedMs = this.#progress.stoppedMs;
     const unanswered = this.#ids.drain();
     for (const exchange of unanswered) exchange.carrier = undefined;
     this.#parts.owner.onClosed(this, this.#reason ?? error, unanswered);

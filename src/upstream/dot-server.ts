@@ -6,13 +6,12 @@
 import type { UpstreamAddress } from "../config/config.ts";
 import type { TlsOutcome } from "../runtime/runtime.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { endsEarly } from "./blame.ts";
+import { endsEarly, isRefusal } from "./blame.ts";
 import type { ConnectionOwner, DotConnection } from "./connection.ts";
 import { ConnectionPool, type PoolLimits, type PoolParts } from "./connection-pool.ts";
 import { COUNTER, UpstreamCounters, type UpstreamGauges } from "./counters.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
 import { gaugesOf } from "./gauges.ts";
-import { weigh } from "./guilt.ts";
 import type { HealthLimits } from "./health.ts";
 import { Isolation } from "./isolation.ts";
 import { LoggedHealth } from "./logged-health.ts";
@@ -57,8 +56,6 @@ export class DotServer implements ConnectionOwner {
   readonly #waiting = new WaitingLine();
   readonly #isolation: Isolation;
   readonly #probe = new Probe();
-  /** When it last ended a connection under queries. */
-  #endedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** When it last answered anything, about. */
@@ -83,6 +80,11 @@ export class DotServer implements ConnectionOwner {
   /** Whether it has failed for so long that it is no use to wait for it. */
   get isGone(): boolean {
     return this.#health.isGone;
+  }
+
+  /** Whether this failure may be over in a moment, as while the server restarts. */
+  isPassing(error: UpstreamError | undefined): boolean {
+    return !this.isGone && (endsEarly(error) || (isRefusal(error) && this.answeredMs > Number.NEGATIVE_INFINITY));
   }
 
   /** Whether a query given now would be sent now. */
@@ -129,7 +131,7 @@ export class DotServer implements ConnectionOwner {
   probeIfDue(): void {
     // One at a time: a failure may have been noted elsewhere while it is still on its way.
     if (this.#probe.carrier === undefined && this.#health.takeProbe()) {
-      this.#probe.isSuspect = this.#health.endedEarly;
+      this.#probe.isSuspect = this.#health.isPassing;
       this.send(this.#probe, this.#parts.clock.nowMs());
     }
     this.#pool.probeFamilyIfDue();
@@ -257,10 +259,9 @@ export class DotServer implements ConnectionOwner {
     if (error.code === "timeout") unanswered.sort((a, b) => b.sentMs - a.sentMs);
     const nowMs = this.#parts.clock.nowMs();
     const worked = connection.answered > 0 || error.code === "timeout" || nowMs - this.answeredMs < LATELY_MS;
-    weigh(connection, error, unanswered, nowMs - this.#endedMs, nowMs);
+    this.#owner.suspicion.weigh(connection, error, unanswered, nowMs);
     const isFruitless = connection.answered === 0 && error.code === "closed" && unanswered.length > 0;
     if (isFruitless) this.#pool.wasFruitless();
-    if (error.code === "closed" && unanswered.length > 0) this.#endedMs = nowMs;
     for (const exchange of unanswered) {
       if (worked) this.#interrupted(exchange, error);
       else this.#failed(exchange, error);
@@ -286,8 +287,8 @@ export class DotServer implements ConnectionOwner {
     }
     // A host name may have moved: it is looked up again, and what is known of it kept until then.
     if (this.identity.hostName !== undefined) this.#lookUpAddresses();
-    this.#health.failed(error);
-    if (endsEarly(error)) this.#pool.wasFruitless();
+    if (this.isPassing(error)) this.#pool.wasFruitless();
+    this.#health.failed(error, this.isPassing(error));
     for (const exchange of unanswered) this.#failed(exchange, error);
     this.#failWaiting(error);
   }

@@ -70,6 +70,8 @@ export abstract class Exchange {
   isSuspect = false;
   /** Whether a server answered SERVFAIL or REFUSED and another was asked for that. */
   secondOpinion = false;
+  /** ...and that answer (opinion.ts). */
+  opinion: Uint8Array | undefined = undefined;
   /** The form of the server that complained of it: there it goes plainly (query-form.ts). */
   complained: unknown = undefined;
   /** Whether it goes without what fdns adds to a query (wire/upstream-query.ts). */
@@ -91,6 +93,7 @@ export abstract class Exchange {
     this.lonelyDeaths = 0;
     this.isSuspect = false;
     this.secondOpinion = false;
+    this.opinion = undefined;
     this.complained = undefined;
     this.isPlain = false;
     this.heldUntilMs = 0;

@@ -11,11 +11,15 @@ import { Probe } from "./probe.ts";
 
 /** A connection that ends so soon after the last one makes suspects of what it carried. Servers end them now and then. */
 const SOON_MS = 500;
+/** The same of one that fell silent, which takes longer to notice; and paths lose their state seldom. */
+const SOON_SILENCE_MS = 10_000;
+/** Queries asked so close together may have been read by the server in one piece. */
+const TOGETHER_MS = 20;
 /** Connections that have to end under a query before it is asked apart in any case, and alone. */
 const ALONE_AFTER_DEATHS = 2;
 /** ...and on a new one: that it ends then is no rule of the server's about how long connections live. */
 const AFRESH_AFTER_DEATHS = 3;
-/** New connections with nothing else on them that have to end under a query before it is called the cause. */
+/** New connections with nothing else on them that have to end under a query before it is called the cause; or one that is silent. */
 const PROOF = 2;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1000;
@@ -28,27 +32,56 @@ export function mustBeAlone(exchange: Exchange): boolean {
   return exchange.deaths >= ALONE_AFTER_DEATHS;
 }
 
-/**
- * A connection ended with these unanswered, `sinceLastMs` after the last one did so: notes which of them may be why. Only what
- * the server ended tells of that, and a message that trickled in.
- */
-export function weigh(
-  connection: DotConnection,
-  { code }: UpstreamError,
-  unanswered: readonly Exchange[],
-  sinceLastMs: number,
-  nowMs: number,
-): void {
-  if (code === "timeout" && connection.begunAtEnd !== undefined) condemn(connection.begunAtEnd);
-  if (code !== "closed") return;
-  const clients = unanswered.filter((exchange) => !(exchange instanceof Probe));
-  // One that answered before may have ended for that: servers allow so many answers, or so much time (RFC 7766, 6.2.4).
-  const isAlone = clients.length === 1 && connection.owedAtEnd === unanswered.length && connection.answered === 0;
-  for (const exchange of clients) {
-    if (exchange.deaths++ === 0) exchange.firstDeathMs = nowMs;
-    if (isAlone) exchange.lonelyDeaths++;
-    if (sinceLastMs < SOON_MS || mustBeAlone(exchange)) exchange.isSuspect = true;
+/** The ends of connections: which of the queries that were in flight may be why. */
+export class Suspicion {
+  /** When it last ended a connection under queries, and when one last fell silent. */
+  #endedMs = Number.NEGATIVE_INFINITY;
+  #silencedMs = Number.NEGATIVE_INFINITY;
+
+  /**
+   * A connection ended with these unanswered: notes which of them may be why. Only what the server ended tells of that, and
+   * what stopped to be answered.
+   */
+  weigh(connection: DotConnection, { code }: UpstreamError, unanswered: readonly Exchange[], nowMs: number): void {
+    const clients = unanswered.filter((exchange) => !(exchange instanceof Probe));
+    // One that answered before may have ended for that: servers allow so many answers, or so much time (RFC 7766, 6.2.4).
+    const isAlone = clients.length === 1 && connection.owedAtEnd === unanswered.length && connection.answered === 0;
+    if (code === "timeout") {
+      this.#weighSilence(connection, clients, isAlone, nowMs);
+    } else if (code === "closed" && unanswered.length > 0) {
+      const isSoon = nowMs - this.#endedMs < SOON_MS;
+      this.#endedMs = nowMs;
+      for (const exchange of clients) {
+        note(exchange, isAlone ? 1 : 0, nowMs);
+        if (isSoon || mustBeAlone(exchange)) exchange.isSuspect = true;
+      }
+    }
   }
+
+  /** The cause was asked before the answers stopped, and is among those that met with this most often. */
+  #weighSilence(connection: DotConnection, clients: readonly Exchange[], isAlone: boolean, nowMs: number): void {
+    const { begunAtEnd, stoppedMs } = connection;
+    if (begunAtEnd !== undefined) {
+      condemn(begunAtEnd);
+      return;
+    }
+    const isSoon = nowMs - this.#silencedMs < SOON_SILENCE_MS;
+    this.#silencedMs = nowMs;
+    const early = clients.filter((exchange) => exchange.sentMs <= stoppedMs + TOGETHER_MS);
+    let most = 0;
+    for (const exchange of early) {
+      note(exchange, isAlone && connection.isolated ? PROOF : 0, nowMs);
+      most = Math.max(most, exchange.deaths);
+    }
+    for (const exchange of early) {
+      if (exchange.deaths === most && (isSoon || mustBeAlone(exchange))) exchange.isSuspect = true;
+    }
+  }
+}
+
+function note(exchange: Exchange, lonelyDeaths: number, nowMs: number): void {
+  if (exchange.deaths++ === 0) exchange.firstDeathMs = nowMs;
+  exchange.lonelyDeaths += lonelyDeaths;
 }
 
 /** Its answer trickled in, so it holds up what is behind it. */

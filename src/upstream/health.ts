@@ -13,7 +13,7 @@ export interface HealthLimits extends BackOff {
   readonly redialMs: number;
 }
 
-/** A server whose connections end early is worth waiting for as long as most clients wait; then it is taken to be gone. */
+/** A server whose connections end early, or which refuses them after it answered, is worth waiting for as long as most clients wait; then it is taken to be gone. */
 const GONE_AFTER_MS = 4000;
 
 export class Health {
@@ -21,6 +21,7 @@ export class Health {
   readonly #limits: HealthLimits;
   readonly #breaker: Breaker;
   #failure: UpstreamError | undefined;
+  #isPassing = false;
   #failedAtMs = 0;
   /** When the first of the failures in a row was. */
   #failingSinceMs = 0;
@@ -44,13 +45,13 @@ export class Health {
     const { redialMs } = this.#limits;
     const fresh = this.#clock.nowMs() - this.#failedAtMs < redialMs;
     // A connection that fell silent says nothing about the next one, one that ended early not much.
-    if (!fresh || this.#failure?.code === "timeout" || (this.endedEarly && !this.isGone)) return undefined;
+    if (!fresh || this.#failure?.code === "timeout" || (this.isPassing && !this.isGone)) return undefined;
     return this.#failure;
   }
 
-  /** Whether it failed because connections ended before they answered anything. */
-  get endedEarly(): boolean {
-    return endsEarly(this.#failure);
+  /** Whether what it failed of may be over in a moment. */
+  get isPassing(): boolean {
+    return this.#isPassing;
   }
 
   /** Whether it has failed for so long that it is no use to wait for it. */
@@ -65,9 +66,10 @@ export class Health {
 
   /**
    * Returns whether that is news: the first failure, or another than the last. That this host could not ask makes a healthy
-   * server no worse: only a burst of dials is kept from being made.
+   * server no worse: only a burst of dials is kept from being made. `isPassing`: it may be over in a moment.
    */
-  failed(error: UpstreamError): boolean {
+  failed(error: UpstreamError, isPassing = endsEarly(error)): boolean {
+    this.#isPassing = isPassing;
     const isNews = this.#failure?.message !== error.message;
     this.#failure = error;
     this.#failedAtMs = this.#clock.nowMs();
@@ -81,6 +83,7 @@ export class Health {
   suspected(error: UpstreamError): boolean {
     if (!this.healthy) return false;
     this.#failure = error;
+    this.#isPassing = endsEarly(error);
     this.#failedAtMs = this.#clock.nowMs();
     this.#failingSinceMs = this.#failedAtMs;
     this.#breaker.suspected();

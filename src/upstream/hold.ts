@@ -1,7 +1,7 @@
 /** Queries that are kept for a moment when no upstream is left to ask: what went wrong may be over at the next try. */
 
 import type { Random } from "../runtime/runtime.ts";
-import { endsEarly, isOfThisHost } from "./blame.ts";
+import { isOfThisHost } from "./blame.ts";
 import type { DotServer } from "./dot-server.ts";
 import type { Exchange, UpstreamError } from "./exchange.ts";
 import { pauseMs } from "./guilt.ts";
@@ -21,11 +21,11 @@ export class Hold {
 
   /**
    * Whether the query, which died of `error`, waits for another try of all upstreams: this host has no way to any, as while
-   * its address changes, or connections ended before they answered anything, as while a server restarts.
+   * its address changes, or connections were refused or ended before they answered anything, as while a server restarts.
    */
   keeps(exchange: Exchange, error: UpstreamError | undefined, nowMs: number): boolean {
     if (isOfThisHost(error)) return this.#wait(exchange, nowMs, nowMs + NO_WAY_MS, NO_WAY_RETRY_MS);
-    if (!endsEarly(error) || this.#servers.every((one) => one.isGone)) return false;
+    if (!this.#servers.some((one) => one.isPassing(error))) return false;
     return this.#wait(exchange, nowMs, exchange.deadlineMs, pauseMs(exchange.holds, this.#random));
   }
 

@@ -29,8 +29,8 @@ export class LoggedHealth extends Health {
     return this.#told || !this.healthy;
   }
 
-  override failed(error: UpstreamError): boolean {
-    const isNews = super.failed(error);
+  override failed(error: UpstreamError, isPassing?: boolean): boolean {
+    const isNews = super.failed(error, isPassing);
     if (this.#told && !isNews) return false;
     this.#told = true;
     this.#log.warn(`upstream ${this.#upstream}: ${error.message}`, { upstream: this.#upstream, code: error.code });

@@ -63,6 +63,11 @@ export class Progress {
     return this.#due ? nowMs - this.#silentSinceMs : 0;
   }
 
+  /** When the answers stopped: what was asked before may be why. A message that has begun came after its query. */
+  get stoppedMs(): number {
+    return this.#frames.midFrame ? this.#begunMs : this.#silentSinceMs;
+  }
+
   /** How long answers have been due and none came whole; 0 while none is due. */
   stalledForMs(nowMs: number): number {
     return this.#due ? nowMs - this.#stalledSinceMs : 0;

@@ -42,18 +42,20 @@ export class Silences {
     onQuiet: (connection: DotConnection) => void,
     onSilent: (connection: DotConnection, error: UpstreamError) => void,
   ): void {
-    const allowedMs = this.#allowedMs(p95Ms);
     for (const connection of connections) {
+      const allowedMs = this.#allowedMs(connection, p95Ms);
       if (connection.isTrickling(nowMs)) {
         connection.abort(new UpstreamError("timeout", "an answer came too slowly, and all others waited behind it"));
         continue;
       }
       const silentMs = connection.silentForMs(nowMs);
       if (silentMs > allowedMs) {
-        this.#inARow++;
         const words = `nothing was heard for ${Math.round(allowedMs)} ms while answers were due`;
         const error = new UpstreamError("timeout", words);
-        onSilent(connection, error);
+        if (!connection.isolated) {
+          this.#inARow++;
+          onSilent(connection, error);
+        }
         connection.abort(error);
       } else if (silentMs > allowedMs / 2 && connection.accepts && !this.#wasChecked(connection, nowMs - silentMs)) {
         this.#checkedMs.set(connection, nowMs);
@@ -66,9 +68,12 @@ export class Silences {
     return (this.#checkedMs.get(connection) ?? Number.NEGATIVE_INFINITY) > sinceMs;
   }
 
-  #allowedMs(p95Ms: number): number {
+  #allowedMs({ isolated }: DotConnection, p95Ms: number): number {
     const measuredMs = p95Ms === 0 ? this.#maxMs : SILENCE_P95S * p95Ms;
-    const allowedMs = Math.max(this.#minMs, measuredMs) * 2 ** Math.min(this.#inARow, 8);
+    // Nobody else waits behind a query that is asked alone, and its silence says little of the server.
+    const allowedMs = isolated
+      ? Math.max(this.#maxMs, measuredMs)
+      : Math.max(this.#minMs, measuredMs) * 2 ** Math.min(this.#inARow, 8);
     return Math.min(SLOW_SILENCES * this.#maxMs, allowedMs);
   }
 }

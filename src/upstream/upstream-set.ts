@@ -12,10 +12,11 @@ import { type Choice, choiceOf } from "./choice.ts";
 import { COUNTER, type UpstreamCounters } from "./counters.ts";
 import { DotServer, type ServerParts } from "./dot-server.ts";
 import { type Exchange, UpstreamError } from "./exchange.ts";
-import { GUILTY, inherit, isGuilty } from "./guilt.ts";
+import { GUILTY, inherit, isGuilty, Suspicion } from "./guilt.ts";
 import { Hedge, HedgeBudget, LEAST_HEDGE_MS } from "./hedging.ts";
 import { Hold } from "./hold.ts";
 import { InFlightList } from "./in-flight-list.ts";
+import { copyOf, give } from "./opinion.ts";
 import type { ServerOwner } from "./server-owner.ts";
 
 export interface SetLimits {
@@ -38,6 +39,7 @@ const NOT_IN_TIME = new UpstreamError("timeout", "no answer in time");
 const ATTEMPT_P95S = 8;
 
 export class UpstreamSet implements ServerOwner {
+  readonly suspicion = new Suspicion();
   readonly servers: readonly DotServer[];
   readonly #clock: Clock;
   readonly #limits: SetLimits;
@@ -120,6 +122,7 @@ export class UpstreamSet implements ServerOwner {
       this.#onHedgeResponse(exchange, server, octets, start, layout);
     } else if (this.#isWorthAnother(exchange, octets, start, layout)) {
       exchange.secondOpinion = true;
+      exchange.opinion = copyOf(octets, start, layout);
       // The hedge that is on its way is the other opinion.
       if (exchange.hedge === undefined) this.#tryNext(exchange, undefined, this.#clock.nowMs());
     } else {
@@ -156,7 +159,7 @@ export class UpstreamSet implements ServerOwner {
 
   /** A connection that ended says little of its server, so that one may be asked once more, but not over and over. */
   #isToGoElsewhere(exchange: Exchange, { code }: UpstreamError, nowMs: number): boolean {
-    if (code === "closed") return exchange.lonelyDeaths > 0 && exchange.deaths > 1;
+    if (exchange.lonelyDeaths > 0 && exchange.deaths > 1) return true;
     return code === "timeout" && this.#healthyUntried(exchange).some((one) => one.stalledForMs(nowMs) === 0);
   }
 
@@ -166,7 +169,8 @@ export class UpstreamSet implements ServerOwner {
     const server = healthy.length > 0 ? this.#choose(healthy, exchange.query, nowMs) : this.#untried(exchange)[0];
     if (error?.code === "stopping" || server === undefined || exchange.holds > 0) {
       const guilty = isGuilty(exchange, (exchange.server as DotServer | undefined)?.answeredMs ?? 0);
-      if (server === undefined && !guilty && this.#hold.keeps(exchange, error, nowMs)) return;
+      const isOpen = !guilty && exchange.opinion === undefined;
+      if (server === undefined && isOpen && this.#hold.keeps(exchange, error, nowMs)) return;
       if (server === undefined || guilty || error?.code === "stopping") {
         this.#fail(exchange, guilty ? GUILTY : (error ?? NOBODY_LEFT));
         return;
@@ -282,6 +286,7 @@ export class UpstreamSet implements ServerOwner {
       first.carrier !== undefined ? isServersError(layout.rcode) : this.#isWorthAnother(first, octets, start, layout)
     ) {
       if (first.carrier === undefined) first.secondOpinion = true;
+      first.opinion = copyOf(octets, start, layout);
       this.#endHedge(hedge, undefined);
       return;
     }
@@ -307,7 +312,8 @@ export class UpstreamSet implements ServerOwner {
 
   #fail(exchange: Exchange, error: UpstreamError): void {
     this.#settled(exchange, error);
-    exchange.onFailure(error);
+    if (exchange.opinion === undefined || error.code === "stopping") exchange.onFailure(error);
+    else give(exchange.opinion, exchange);
   }
 
   #settled(exchange: Exchange, error?: UpstreamError): void {

@@ -168,7 +168,7 @@ describe("a server one of whose families leads nowhere", () => {
     scene.dial(1).close();
     const asked = scene.ask("b");
     expect(scene.hosts.slice(2)).toEqual(["192.0.2.1"]);
-    scene.dial(2).fail("ECONNREFUSED");
+    scene.dial(2).fail("EHOSTUNREACH");
     expect(told(asked)).toEqual(["connect"]);
     expect(breakers(scene)).toEqual({ 4: "open", 6: "open" });
     scene.clock.advance(1000);

@@ -97,6 +97,68 @@ describe("a name for which connections are reset", () => {
   });
 });
 
+/** The length of a message that never comes: all answers behind it are taken to be part of it. */
+const CUT = Uint8Array.of(0xff, 0xff);
+
+/** The server's side of every connection, with answers after 10 ms: one that carries poison is answered nothing more, or cut. */
+class SilencedServers {
+  readonly #scene: Scene;
+  readonly #cuts: boolean;
+  readonly #seen = new Map<FakeDial, number>();
+  readonly #silent = new Set<FakeDial>();
+  #dials = 0;
+
+  constructor(scene: Scene, cuts: boolean) {
+    this.#scene = scene;
+    this.#cuts = cuts;
+  }
+
+  serve(): void {
+    const { dials } = this.#scene.network;
+    for (; this.#dials < dials.length; this.#dials++) this.#seen.set(dials[this.#dials]!.secure(), 0);
+    for (const [dial, seen] of this.#seen) {
+      if (dial.stream.closed) this.#seen.delete(dial);
+      else this.#work(dial, dial.queries.slice(seen));
+    }
+    this.#scene.clock.advance(5);
+  }
+
+  #work(dial: FakeDial, queries: readonly Uint8Array[]): void {
+    this.#seen.set(dial, this.#seen.get(dial)! + queries.length);
+    if (!this.#silent.has(dial) && queries.some(isPoison)) {
+      this.#silent.add(dial);
+      if (this.#cuts) dial.stream.receive(CUT);
+    }
+    for (const query of queries) this.#scene.clock.after(10, () => this.#answer(dial, query));
+  }
+
+  #answer(dial: FakeDial, query: Uint8Array): void {
+    if (!dial.stream.closed && (this.#cuts || !this.#silent.has(dial))) dial.send(answerTo(query));
+  }
+}
+
+describe("a name for which connections fall silent", () => {
+  test.each([
+    ["one upstream that says nothing more", 1, false],
+    ["one that sends the length of a message that never comes", 1, true],
+    ["two that say nothing more", 2, false],
+  ])("costs no other query its answer: %s", (_how, count, cuts) => {
+    const scene = count === 1 ? one({ maxIsolated: 64 }) : two({ maxIsolated: 64 }, { strategy: "balanced" });
+    const servers = new SilencedServers(scene, cuts);
+    const asked = scene.ask("first");
+    const poison: ReturnType<Scene["ask"]> = [];
+    for (let ms = 0; ms < 7000; ms += 5) {
+      if (ms % 20 === 0 && ms < 2500) asked.push(...scene.ask(`n${ms}`));
+      if (ms % 1000 === 500 && ms < 2500) poison.push(...scene.ask(`poison${ms}`));
+      servers.serve();
+    }
+    expect(asked.filter(({ told }) => told.join() !== "answer 0").map(({ label }) => label)).toEqual([]);
+    expect(told(poison).filter((one) => one === "answer 0")).toEqual([]);
+    for (const { label } of poison) expect(sendsOf(scene, label)).toBeLessThanOrEqual(6);
+    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual(scene.set.servers.map(() => true));
+  });
+});
+
 test("a burst that was in flight with it is asked again, a few together where connections are short", () => {
   const scene = one({ maxIsolated: 4 });
   const asked = scene.ask(...labels(100), "poison");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/upstream/counters.ts";
-import { told, two } from "../support/fake-upstream-set.ts";
+import { labels, one, told, two } from "../support/fake-upstream-set.ts";
 
 describe("a host that has no way to any upstream", () => {
   test("keeps queries for a moment, and sends them when it has one again", () => {
@@ -27,7 +27,7 @@ describe("a host that has no way to any upstream", () => {
     expect(scene.network.dials.length).toBeLessThan(10);
   });
 
-  test("a server that refuses is another matter: the query fails at once", () => {
+  test("a server that refuses and never answered is another matter: the query fails at once", () => {
     const scene = two();
     const asked = scene.ask("a");
     scene.dial(0).fail("ENETUNREACH");
@@ -65,5 +65,50 @@ describe("a host that has no way to any upstream", () => {
     scene.ask("a");
     scene.dial(0).fail(code);
     expect(scene.set.servers[0]!.gauges().breakers.map(({ state }) => state)).toEqual(["closed"]);
+  });
+});
+
+describe("the only upstream, which answered before and refuses", () => {
+  const refuseFor = (scene: ReturnType<typeof one>, ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 20) {
+      for (const dial of scene.network.dials) if (!dial.stream.closed) dial.fail("ECONNREFUSED");
+      scene.clock.advance(20);
+    }
+  };
+  const restarting = () => {
+    const scene = one();
+    scene.ask("first");
+    scene.dial(0).secure().answerAll();
+    scene.dial(0).close();
+    return scene;
+  };
+
+  test("for a second, as while it restarts, costs no query its answer, and few dials", () => {
+    const scene = restarting();
+    const asked = scene.ask(...labels(500));
+    refuseFor(scene, 1000);
+    asked.push(...scene.ask("later"));
+    for (let ms = 0; ms < 1500; ms += 20) {
+      for (const dial of scene.network.dials) if (!dial.stream.closed) dial.secure().answerAll();
+      scene.clock.advance(20);
+    }
+    expect(told(asked)).toEqual(asked.map(() => "answer 0"));
+    expect(scene.network.dials.length).toBeLessThan(10);
+    expect(scene.network.log.told).toEqual([
+      "warn upstream 10.0.0.1: connection refused",
+      "info upstream 10.0.0.1: works again",
+    ]);
+  });
+
+  test("for longer than clients wait makes queries fail at once", () => {
+    const scene = restarting();
+    const asked = scene.ask("a");
+    refuseFor(scene, 4400);
+    expect(told(asked)).toEqual(["timeout"]);
+    const later = scene.ask("b", "c");
+    refuseFor(scene, 20);
+    later.push(...scene.ask("d"));
+    expect(told(later)).toEqual(["connect", "connect", "connect"]);
+    expect(scene.network.dials.length).toBeLessThan(15);
   });
 });

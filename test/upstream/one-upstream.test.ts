@@ -39,7 +39,7 @@ describe("one upstream", () => {
     scene.dial(0).close();
     expect(scene.set.isAtRest).toBe(true);
     scene.ask("b");
-    scene.network.last.fail("ECONNREFUSED");
+    scene.network.last.fail("EHOSTUNREACH");
     expect(scene.set.inFlight).toBe(0);
     expect(scene.set.isAtRest).toBe(false);
   });

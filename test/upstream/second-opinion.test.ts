@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { opt, option, question, response, uint16 } from "../support/fake-messages.ts";
-import { type FakeDial, idOf } from "../support/fake-upstream.ts";
+import { answerTo, type FakeDial, idOf } from "../support/fake-upstream.ts";
 import { some, told, two } from "../support/fake-upstream-set.ts";
 
 const SERVFAIL = 0x8182;
@@ -35,6 +35,27 @@ describe("an error with an Extended DNS Error (RFC 8914)", () => {
 });
 
 describe("a second opinion", () => {
+  test.each([1, 2, 4, 5])("that does not come leaves the first, RCODE %d", (rcode) => {
+    const fail: ((dial: FakeDial) => void)[] = [
+      (dial) => dial.fail("ECONNREFUSED"),
+      (dial) => dial.secure().fail("ECONNRESET"),
+      (dial) => dial.secure().send(answerTo(dial.queries.at(-1)!).slice(0, 20)),
+      (dial) => () => {},
+    ];
+    for (const how of fail) {
+      const scene = two();
+      const [asked] = scene.ask("a");
+      scene
+        .dial(0)
+        .secure()
+        .answerAll(0x8180 | rcode);
+      scene.dial(0).answerAll(0x8180 | rcode); // plainly, where it complained
+      how(scene.dial(1));
+      scene.clock.advance(4100);
+      expect(asked!.told).toEqual([`answer ${rcode}`]);
+    }
+  });
+
   test.each([SERVFAIL, REFUSED])(
     "with sticky names no other operator is asked for one (%p), only when one cannot be reached",
     (flags) => {
