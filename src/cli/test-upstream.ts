@@ -6,10 +6,12 @@ import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import { quoted } from "../observe/quoted.ts";
 import { systemErrorText } from "../observe/system-error.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { json, listenHttp } from "../runtime/http-listen.ts";
 import type { FileKind } from "../runtime/kept-files.ts";
 import { writeOwnFile } from "../runtime/own-file.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
+import { outputTakesLines } from "../runtime/unread-output.ts";
 import { BEHAVIOUR_KEYS } from "../testupstream/behaviour.ts";
 import { CA_NAME, CERTIFICATES } from "../testupstream/certificates.ts";
 import { readBehaviours, readTestUpstreamOptions, type TestUpstreamPlan } from "../testupstream/options.ts";
@@ -147,6 +149,9 @@ async function writeCa(path: string, pem: string): Promise<void> {
   }
 }
 
+/** How long the last line waits for whoever reads standard output. */
+const LAST_LINE_MS = 1000;
+
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
 /** Resolves when the process is told to end; puts signal handlers in place until then. */
@@ -200,12 +205,16 @@ export async function testUpstream(args: ParsedArguments, output: TestUpstreamOu
           "/close": () => upstream.closeConnections(),
         },
       }));
-    output.print(startLine(upstream, plan, control?.address));
-    await untilStopped(upstream, output);
+    const stopped = untilStopped(upstream, output);
+    if (await outputTakesLines(stopped)) output.print(startLine(upstream, plan, control?.address));
+    await stopped;
     await control?.close();
   } finally {
     await upstream.close();
   }
-  output.print(JSON.stringify(upstream.report()));
+  const bound = new Promise<void>((resolve) => {
+    systemClock.after(LAST_LINE_MS, resolve);
+  });
+  if (await outputTakesLines(bound)) output.print(JSON.stringify(upstream.report()));
   return 0;
 }

@@ -92,18 +92,25 @@ function succeeds(work: Promise<unknown>): Promise<boolean> {
 }
 
 function bind({ path, onConnection }: UnixListenOptions): Promise<UnixListener> {
-  const open = new Set<net.Socket>();
+  /** The oldest first. */
+  const open = new Map<net.Socket, NodeStream>();
   const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
+    if (open.size >= MAX_CONNECTIONS) {
+      // Whoever reads nothing must not keep everybody else out for ever.
+      const unread = [...open].find(([, { unsentOctets }]) => unsentOctets > 0)?.[0];
+      if (unread !== undefined) open.delete(unread);
+      (unread ?? socket).destroy();
+      if (unread === undefined) return;
+    }
     const stream = new NodeStream(socket);
+    open.set(socket, stream);
+    socket.once("close", () => open.delete(socket));
     stream.handle(onConnection(stream));
   });
-  listener.maxConnections = MAX_CONNECTIONS;
   const close = () =>
     new Promise<void>((closed) => {
       listener.close(() => closed());
-      for (const socket of open) socket.destroy();
+      for (const socket of open.keys()) socket.destroy();
     });
   return new Promise((resolve, reject) => {
     const refuse = (error: unknown) => reject(bindError(path, error as Error));

@@ -91,6 +91,20 @@ describe("the control socket", () => {
     expect(await ask(path, "x")).toEqual(["new"]);
   });
 
+  test("of which others have every place and read nothing: the oldest of them makes room", async () => {
+    const path = freshPath();
+    await open(path, async ([word], answer) => answer.line(word === "much" ? "x".repeat(8_000_000) : "here"));
+    const unread = Array.from({ length: 16 }, () => {
+      const socket = net.connect(path, () => socket.write("much\n"));
+      socket.pause();
+      socket.on("error", () => {});
+      return socket;
+    });
+    await Bun.sleep(200);
+    expect(await ask(path, "little")).toEqual(["here"]);
+    for (const socket of unread) socket.destroy();
+  });
+
   test("never replaces what is no socket", async () => {
     const path = freshPath();
     writeFileSync(path, "kept");

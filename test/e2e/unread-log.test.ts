@@ -193,28 +193,31 @@ function freePort(): Promise<number> {
   });
 }
 
-describe("fdns demo, of which nobody reads a word", () => {
-  async function startDemo(): Promise<UnreadProgram> {
+describe.each([
+  ["demo", "Ctrl-C ends it"],
+  ["test-upstream --listen 127.0.0.1:0", '"spkiPin"'],
+])("fdns %s, of which nobody reads a word", (args, lastWords) => {
+  async function startMute(): Promise<UnreadProgram> {
     // Late enough for all it writes to find the pipe full.
-    const late = ["sh", "-c", 'sleep 0.3; exec "$@" >&2', "sh", ...forms.executable, "demo"];
-    const demo = await startUnread("pipe", late, bareEnvironment());
-    running.push(demo);
-    await demo.fill();
+    const late = ["sh", "-c", 'sleep 0.3; exec "$@" >&2', "sh", ...forms.executable, ...args.split(" ")];
+    const mute = await startUnread("pipe", late, bareEnvironment());
+    running.push(mute);
+    await mute.fill();
     await Bun.sleep(1000);
-    return demo;
+    return mute;
   }
 
   test("ends when it is told to", async () => {
-    const demo = await startDemo();
-    demo.kill("SIGTERM");
-    expect(await Promise.race([demo.ended, Bun.sleep(END_MS)])).toMatchObject({ exit: 0 });
+    const mute = await startMute();
+    mute.kill("SIGTERM");
+    expect(await Promise.race([mute.ended, Bun.sleep(END_MS)])).toMatchObject({ exit: 0 });
   });
 
   test("goes on once somebody reads", async () => {
-    const demo = await startDemo();
-    await demo.read();
-    while (!demo.text().includes("Ctrl-C ends it")) await Bun.sleep(10);
-    demo.kill("SIGINT");
-    expect(await demo.ended).toMatchObject({ exit: 0 });
+    const mute = await startMute();
+    await mute.read();
+    while (!mute.text().includes(lastWords)) await Bun.sleep(10);
+    mute.kill("SIGINT");
+    expect(await mute.ended).toMatchObject({ exit: 0 });
   });
 });
