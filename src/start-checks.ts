@@ -3,7 +3,6 @@
  * configuration contradicts by itself is found earlier, when it is read (config/load.ts).
  */
 
-import { dirname } from "node:path";
 import { type Config, UsageError } from "./config/config.ts";
 import { loadTrustedRoots } from "./config/trusted-roots.ts";
 import { Listeners } from "./listener/listen.ts";
@@ -66,6 +65,6 @@ async function bindAdminOnce(address: Config["admin"]): Promise<void> {
 }
 
 async function requireFolder(flag: string, path: string, { files }: Runtime): Promise<void> {
-  const why = await files.whyNotWritable(dirname(path));
+  const why = await files.whyNotWritable(path);
   if (why !== undefined) throw new UsageError(`${flag}: ${quoted(path)}: ${why}; expected a path in a writable folder`);
 }

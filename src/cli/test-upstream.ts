@@ -1,12 +1,12 @@
 /** `fdns test-upstream`: a DNS over TLS server with bad certificates and bad manners, for tests. */
 
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { UsageError } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import { quoted } from "../observe/quoted.ts";
 import { systemErrorText } from "../observe/system-error.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { readGivenFile } from "../runtime/given-file.ts";
 import { json, listenHttp } from "../runtime/http-listen.ts";
 import type { FileKind } from "../runtime/kept-files.ts";
 import { writeOwnFile } from "../runtime/own-file.ts";
@@ -112,7 +112,7 @@ export interface TestUpstreamOutput {
 
 function readFile(path: string, flag: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readGivenFile(path);
   } catch (cause) {
     throw new UsageError(`--${flag} ${quoted(path)}: ${systemErrorText(cause)}; a file that can be read is allowed`);
   }

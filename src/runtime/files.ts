@@ -2,10 +2,11 @@
 
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { access, lstat, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { systemErrorText } from "../observe/system-error.ts";
 import { type FileLock, lockFile } from "./file-lock.ts";
 import type { FileKind, FileReplacement, Files, ReadableFile } from "./kept-files.ts";
-import { abandon, inspect, openBeside, orUndefined, removeLeftovers, takePlace } from "./own-file.ts";
+import { abandon, besideName, inspect, openBeside, orUndefined, removeLeftovers, takePlace } from "./own-file.ts";
 
 /** For its owner alone: what is in it says which names were asked for. */
 const MODE = 0o600;
@@ -67,10 +68,14 @@ export const files: Files = {
     };
   },
 
-  async whyNotWritable(folder) {
+  async whyNotWritable(path) {
+    const folder = dirname(path);
     try {
+      if (path.endsWith("/")) return "it ends in / as the path of a folder does";
       if (!(await stat(folder)).isDirectory()) return "its folder is a file";
       await access(folder, constants.W_OK | constants.X_OK);
+      // Nothing is there yet, but a name too long for the file system is told all the same.
+      await orUndefined(lstat(besideName(path)));
       return undefined;
     } catch (error) {
       return systemErrorText(error, FOLDER_WORDS);

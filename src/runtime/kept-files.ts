@@ -47,6 +47,6 @@ export interface Files {
    * process writes it; the first call makes this process the one, until its end. Rejects like inspect().
    */
   replace(path: string, kind: FileKind): Promise<FileReplacement | undefined>;
-  /** Why this process cannot make a file in the folder, in words; undefined if it can. Does not reject. */
-  whyNotWritable(folder: string): Promise<string | undefined>;
+  /** Why this process cannot make a file at the path, in words; undefined if it can. Makes none. Does not reject. */
+  whyNotWritable(path: string): Promise<string | undefined>;
 }

@@ -58,8 +58,13 @@ function ownUser(): number | undefined {
 
 /** A new file in the same folder, under a name that nobody can have laid a link at. */
 export async function openBeside(path: string, mode: number): Promise<Beside> {
-  const beside = `${path}.${randomBytes(RANDOM_OCTETS).toString("hex")}.new`;
+  const beside = besideName(path);
   return { path: beside, file: await createFile(beside, mode) };
+}
+
+/** Longer than the name of the file itself. */
+export function besideName(path: string): string {
+  return `${path}.${randomBytes(RANDOM_OCTETS).toString("hex")}.new`;
 }
 
 /** Puts what was written beside in the place of the file, so that a power cut leaves the one or the other. */

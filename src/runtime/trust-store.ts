@@ -1,8 +1,8 @@
 /** The roots a host trusts, and those the executable carries. */
 
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import * as tls from "node:tls";
+import { readGivenFile } from "./given-file.ts";
 import { certificateBlocks } from "./pem.ts";
 
 /**
@@ -25,7 +25,7 @@ export interface Roots {
 
 /** The certificates of a PEM file that parse. @throws if the file cannot be read or holds none. */
 export function rootsFromFile(path: string): Roots {
-  const text = readFileSync(path, "utf8");
+  const text = readGivenFile(path);
   const pem = certificateBlocks(text).filter(parses);
   if (pem.length === 0) throw new Error("it holds no certificate in PEM form that can be read and is for servers");
   return { pem, origin: path };

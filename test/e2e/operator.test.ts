@@ -150,6 +150,18 @@ describe("check ends as serve would, says the same, and leaves nothing behind", 
       /--workers: 4 cannot share a port with --udp-engine portable;/,
     ],
     [
+      "a cache file whose name is a folder's",
+      () => ["--listen", "127.0.0.1:0", "--cache-file", `${join(folder, "nothing")}/`],
+      2,
+      /--cache-file: "\S+nothing\/": it ends in \/ as the path of a folder does;/,
+    ],
+    [
+      "a cache file beside which none can be written, as its name is the longest there can be",
+      () => ["--listen", "127.0.0.1:0", "--cache-file", join(folder, "b".repeat(255))],
+      2,
+      /--cache-file: "\S+b{50}\S* \(\d+ octets\): the path is too long;/,
+    ],
+    [
       "roots that cannot be read",
       () => ["--listen", "127.0.0.1:0", "--ca-file", join(folder, "none.pem")],
       2,
