@@ -40,7 +40,7 @@ describe("a second opinion", () => {
       (dial) => dial.fail("ECONNREFUSED"),
       (dial) => dial.secure().fail("ECONNRESET"),
       (dial) => dial.secure().send(answerTo(dial.queries.at(-1)!).slice(0, 20)),
-      () => () => {},
+      () => {},
     ];
     for (const how of fail) {
       const scene = two();
