@@ -6,7 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { CacheStore, cacheMemory } from "../src/cache/store.ts";
+import { CacheStore, cacheMemory } from "../src/cache/store/store.ts";
 import { systemRandom } from "../src/runtime/clock.ts";
 import { BATCH_DATAGRAMS } from "../src/runtime/runtime.ts";
 import { runThreads } from "../test/cache/store-threads.ts";

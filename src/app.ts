@@ -1,18 +1,18 @@
 /** The whole of fdns, put together: configuration in, a running forwarder out. */
 
 import type { AdminParts } from "./admin/admin.ts";
-import { CacheFile } from "./cache/cache-file.ts";
 import { CacheTime } from "./cache/cache-time.ts";
-import { cacheMemory } from "./cache/store.ts";
+import { CacheFile } from "./cache/file/cache-file.ts";
+import { cacheMemory } from "./cache/store/store.ts";
 import type { Config } from "./config/config.ts";
 import { defaults } from "./config/defaults.ts";
 import { loadTrustedRoots } from "./config/trusted-roots.ts";
 import type { CacheParts } from "./control/cache-orders.ts";
 import type { Log } from "./observe/log.ts";
-import type { HttpListener } from "./runtime/http-listen.ts";
+import type { HttpListener } from "./runtime/net/http-listen.ts";
+import type { UnixListener } from "./runtime/net/unix-listen.ts";
 import type { Clock, Runtime, UdpEngine } from "./runtime/runtime.ts";
 import { formatSocketAddress } from "./runtime/sockaddr.ts";
-import type { UnixListener } from "./runtime/unix-listen.ts";
 import { fitToDescriptors } from "./serving/descriptor-budget.ts";
 import { lifetimeLimits } from "./serving/limits.ts";
 import { observe } from "./serving/observe.ts";
@@ -167,7 +167,8 @@ async function openControl(
 /** What several workers share; undefined for one, for which nothing of it is loaded. */
 async function prepareWorkers(config: Config, engine: UdpEngine, clock: Clock, log: Log): Promise<Workers | undefined> {
   if (config.workers === 1) return undefined;
-  const count = config.workers === "auto" ? await (await import("./runtime/cores.ts")).usableCores() : config.workers;
+  const count =
+    config.workers === "auto" ? await (await import("./runtime/host/cores.ts")).usableCores() : config.workers;
   if (count === 1) return undefined;
   if (!engine.shares) {
     log.warn(`one worker instead of ${count}: sockets of the ${engine.name} UDP engine cannot share a port`);
@@ -176,7 +177,7 @@ async function prepareWorkers(config: Config, engine: UdpEngine, clock: Clock, l
   const [{ Workers }, { startThread }, { relayReadiness }] = await Promise.all([
     import("./serving/workers.ts"),
     import("./runtime/threads.ts"),
-    import("./runtime/readiness-relay.ts"),
+    import("./runtime/udp/readiness-relay.ts"),
   ]);
   return new Workers(count, config, { clock, log, startThread, relayTo: await relayReadiness() });
 }

@@ -60,7 +60,7 @@ async function bindOnce({ listen, udpEngine, maxUdpOctets }: Config, runtime: Ru
 
 async function bindAdminOnce(address: Config["admin"]): Promise<void> {
   if (address === undefined) return;
-  const { listenHttp } = await import("./runtime/http-listen.ts");
+  const { listenHttp } = await import("./runtime/net/http-listen.ts");
   await (await listenHttp({ address, pages: {} })).close();
 }
 

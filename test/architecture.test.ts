@@ -127,7 +127,7 @@ describe("the rules complain", () => {
 
   test("names that say nothing", () => {
     const bad = ["src/utils/a.ts", "src/helper.ts", "src/upstream/connection-manager.ts", "test/support/test-utils.ts"];
-    expect(checkNames([...bad, "src/upstream/connection.ts", "src/wire/compose.ts"])).toEqual(bad);
+    expect(checkNames([...bad, "src/upstream/connection/connection.ts", "src/wire/compose.ts"])).toEqual(bad);
   });
 
   test("marks of unfinished work", () => {

@@ -8,7 +8,7 @@
  */
 
 import { EXPOSITION_TYPE } from "../observe/exposition.ts";
-import { type HttpListener, listenHttp, text } from "../runtime/http-listen.ts";
+import { type HttpListener, listenHttp, text } from "../runtime/net/http-listen.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
 import { metricsText, type Observed } from "./metrics.ts";
 

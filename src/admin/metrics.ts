@@ -34,7 +34,7 @@ export function metricsText(observed: Observed): string {
   addAnswers(page, observed.resolver.counters);
   if (observed.cache !== undefined) addCache(page, observed.cache, observed.resolver.counters);
   addTransports(page, observed);
-  upstreamMetrics(page, observed.upstreams.servers);
+  upstreamMetrics(page, observed.upstreams.members);
   addWorkers(page, observed.workers);
   return page.text;
 }

@@ -1,7 +1,7 @@
 /** What the cache counts, read from its memory when asked: the numbers are of all threads. */
 
-import { type CacheMemory, REFUSED_WORD, TALLY, UNIT_OCTETS } from "./memory.ts";
-import { MAIN, PROBATION } from "./ring.ts";
+import { type CacheMemory, REFUSED_WORD, TALLY, UNIT_OCTETS } from "./store/memory.ts";
+import { MAIN, PROBATION } from "./store/ring.ts";
 
 export class CacheCounters {
   /** Octets there are for entries. */

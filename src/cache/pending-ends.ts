@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../runtime/runtime.ts";
-import type { CacheStore } from "./store.ts";
+import type { CacheStore } from "./store/store.ts";
 
 const RETRY_MS = 5;
 /** Beyond, the oldest is given up: who keeps the lock for so long is no more, and then everything is forgotten. */

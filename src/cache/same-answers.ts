@@ -3,7 +3,7 @@
 import { readUint16 } from "../wire/octets.ts";
 import { TYPE } from "../wire/protocol.ts";
 import { answerCount, FIXED_OCTETS, fixedAt, typeOf } from "../wire/records.ts";
-import type { FoundEntry } from "./found.ts";
+import type { FoundEntry } from "./store/found.ts";
 
 /** Of longer ones nobody needs to know. */
 const MAX_ANSWERS = 64;

@@ -5,7 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { UsageError } from "../config/config.ts";
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../config/syntax/nearest.ts";
 import { bounded, quoted } from "../observe/quoted.ts";
 
 /** One option of a command: `--name`. */

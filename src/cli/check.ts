@@ -3,17 +3,17 @@
  * nothing behind: each port is bound for a moment, no file is made, nobody is asked.
  */
 
-import { formatAddressPrefix } from "../config/address-prefix.ts";
 import { builtMs } from "../config/build-date.ts";
 import type { Config, UpstreamAddress } from "../config/config.ts";
-import { formatListenAddress } from "../config/listen-address.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveOptions } from "../config/options.ts";
+import { formatAddressPrefix } from "../config/syntax/address-prefix.ts";
+import { formatListenAddress } from "../config/syntax/listen-address.ts";
+import { formatDuration, formatSeconds, formatSize } from "../config/syntax/values.ts";
 import { loadTrustedRoots } from "../config/trusted-roots.ts";
-import { formatDuration, formatSeconds, formatSize } from "../config/values.ts";
 import { escapeControls } from "../observe/log.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
-import type { Roots } from "../runtime/trust-store.ts";
+import type { Roots } from "../runtime/tls/trust-store.ts";
 import { pinned } from "../upstream/dates-waived.ts";
 import { type Command, exitCodes } from "./command.ts";
 import { exitCodeOf, failureLine } from "./failure.ts";
@@ -83,7 +83,7 @@ function listenLine(address: Config["listen"][number]): string {
 /** What "auto" comes to is a fact of this host and its limits. */
 async function workersLine({ workers }: Config): Promise<string> {
   if (workers !== "auto") return `workers: ${workers}`;
-  return `workers: auto, ${await (await import("../runtime/cores.ts")).usableCores()} here`;
+  return `workers: auto, ${await (await import("../runtime/host/cores.ts")).usableCores()} here`;
 }
 
 function timeServersLine({ timeServers, upstreams }: Config): string {

@@ -1,7 +1,7 @@
 /** The commands of fdns, in the order of its --help. */
 
 import { UsageError } from "../config/config.ts";
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../config/syntax/nearest.ts";
 import { quoted } from "../observe/quoted.ts";
 import type { CommandEntry } from "./command.ts";
 
@@ -22,17 +22,17 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "query",
     description: "Ask an upstream directly, and show the answer, who gave it and how long each step took",
-    load: async () => (await import("./query.ts")).query,
+    load: async () => (await import("./query/query.ts")).query,
   },
   {
     name: "doctor",
     description: "Examine every upstream and this host, and say what is wrong and what to do",
-    load: async () => (await import("./doctor.ts")).doctor,
+    load: async () => (await import("./doctor/doctor.ts")).doctor,
   },
   {
     name: "cache",
     description: "Statistics of the running fdns' cache; forgetting names, or all; showing what is in it",
-    load: async () => (await import("./cache.ts")).cache,
+    load: async () => (await import("./cache/cache.ts")).cache,
   },
   {
     name: "health",
@@ -52,7 +52,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "help",
     description: "Print this help, or that of one command",
-    load: async () => (await import("./help-command.ts")).help,
+    load: async () => (await import("./help/help-command.ts")).help,
   },
   {
     name: "version",

@@ -4,7 +4,7 @@ import { UsageError } from "../config/config.ts";
 import { escapeControls } from "../observe/log.ts";
 import { bounded } from "../observe/quoted.ts";
 import { errorCode, systemErrorText } from "../observe/system-error.ts";
-import { bindAdvice } from "../runtime/bind-advice.ts";
+import { bindAdvice } from "../runtime/net/bind-advice.ts";
 import { BindError } from "../runtime/runtime.ts";
 import { exitCodes } from "./command.ts";
 

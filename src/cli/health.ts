@@ -4,14 +4,14 @@
  */
 
 import { type ListenAddress, UsageError } from "../config/config.ts";
-import { formatListenAddress, parseListenAddress } from "../config/listen-address.ts";
 import { loadListen } from "../config/load.ts";
-import { durationOf, formatDuration } from "../config/values.ts";
+import { formatListenAddress, parseListenAddress } from "../config/syntax/listen-address.ts";
+import { durationOf, formatDuration } from "../config/syntax/values.ts";
 import { quoted } from "../observe/quoted.ts";
-import { askUdp } from "../runtime/ask-udp.ts";
 import { systemClock, systemRandom } from "../runtime/clock.ts";
 import { environment, terminals, writeError, writeOut } from "../runtime/process.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
+import { askUdp } from "../runtime/udp/ask-udp.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./command.ts";
 

@@ -2,8 +2,8 @@
 
 import type { Log } from "../observe/log.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { exitCodeOfSignal, onOtherSignal, onStopSignal, type StopSignal } from "../runtime/host/signals.ts";
 import { exit } from "../runtime/process.ts";
-import { exitCodeOfSignal, onOtherSignal, onStopSignal, type StopSignal } from "../runtime/signals.ts";
 
 /** Time past the bound that stop() itself gets, for closing what it cut off. */
 const GRACE_MS = 250;

@@ -5,7 +5,7 @@ import { defaults } from "../config/defaults.ts";
 import { type Log, openLog } from "../observe/log.ts";
 import { LogQueue } from "../observe/log-queue.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { openLogOutlet } from "../runtime/log-outlet.ts";
+import { openLogOutlet } from "../runtime/files/log-outlet.ts";
 import { terminals } from "../runtime/process.ts";
 import { styles } from "./terminal.ts";
 

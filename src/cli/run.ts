@@ -33,7 +33,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
     return exitCodes.ok.code;
   }
   if (hasSwitch(options, rest, "help")) {
-    const { renderHelp } = await import("./help.ts");
+    const { renderHelp } = await import("./help/help.ts");
     writeOut(await renderHelp(entry, command, isNamed));
     return exitCodes.ok.code;
   }

@@ -47,11 +47,11 @@ export type CaSource =
 export type LogFormat = "auto" | "pretty" | "json";
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
-/** How an upstream is chosen for a query (upstream/choice.ts). */
+/** How an upstream is chosen for a query (upstream/group/choice.ts). */
 export const strategies = ["fastest", "ordered", "balanced", "sticky"] as const;
 export type Strategy = (typeof strategies)[number];
 
-/** A ClientHello with the key share of a post-quantum group, or one that fits into a packet (upstream/hello.ts). */
+/** A ClientHello with the key share of a post-quantum group, or one that fits into a packet (upstream/dial/hello.ts). */
 export type HelloSize = "full" | "small";
 export type TlsHello = "auto" | HelloSize;
 

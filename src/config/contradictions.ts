@@ -1,7 +1,7 @@
 /** Options that are right each by itself, and cannot hold together on any host. */
 
 import { type Config, type ListenAddress, UsageError } from "./config.ts";
-import { formatListenAddress } from "./listen-address.ts";
+import { formatListenAddress } from "./syntax/listen-address.ts";
 
 /** @throws UsageError for the first pair */
 export function refuseContradictions({ listen, admin, workers, udpEngine }: Config): void {

@@ -3,14 +3,14 @@
 import { bounded, quoted } from "../observe/quoted.ts";
 import { type Config, type ControlAddress, type ListenAddress, type UpstreamAddress, UsageError } from "./config.ts";
 import { refuseContradictions } from "./contradictions.ts";
-import { defaultControlPath } from "./control-path.ts";
 import { defaults } from "./defaults.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
-import { defaultListenAddresses, formatListenAddress } from "./listen-address.ts";
-import { nearest } from "./nearest.ts";
 import { type ServeOption, serveOptions, variableOf } from "./options.ts";
-import { checkAllowed } from "./upstream-allow.ts";
-import { formatSeconds, listItems } from "./values.ts";
+import { defaultControlPath } from "./syntax/control-path.ts";
+import { defaultListenAddresses, formatListenAddress } from "./syntax/listen-address.ts";
+import { nearest } from "./syntax/nearest.ts";
+import { checkAllowed } from "./syntax/upstream-allow.ts";
+import { formatSeconds, listItems } from "./syntax/values.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

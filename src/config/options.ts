@@ -1,17 +1,17 @@
 /** The one table of what can be configured: each a flag and an environment variable, with one parser. */
 
 import { quoted } from "../observe/quoted.ts";
-import { parseAddressPrefix } from "./address-prefix.ts";
-import { parseAdminAddress } from "./admin-address.ts";
 import { type CaSource, type Config, strategies, UsageError } from "./config.ts";
-import { DEFAULT_CONTROL_PATH, parseControlPath } from "./control-path.ts";
 import type { Tunable } from "./defaults/tunable.ts";
 import { defaults } from "./defaults.ts";
-import { parseHostName } from "./host-and-port.ts";
 import { defaultUpstreamNames } from "./known-resolvers.ts";
-import { parseListenAddress } from "./listen-address.ts";
-import { parseUpstreamAddress, UPSTREAM_SYNTAX } from "./upstream-address.ts";
-import { parseAllowedUpstream } from "./upstream-allow.ts";
+import { parseAddressPrefix } from "./syntax/address-prefix.ts";
+import { parseAdminAddress } from "./syntax/admin-address.ts";
+import { DEFAULT_CONTROL_PATH, parseControlPath } from "./syntax/control-path.ts";
+import { parseHostName } from "./syntax/host-and-port.ts";
+import { parseListenAddress } from "./syntax/listen-address.ts";
+import { parseUpstreamAddress, UPSTREAM_SYNTAX } from "./syntax/upstream-address.ts";
+import { parseAllowedUpstream } from "./syntax/upstream-allow.ts";
 import {
   autoOr,
   countOf,
@@ -22,7 +22,7 @@ import {
   oneOf,
   secondsOf,
   sizeOf,
-} from "./values.ts";
+} from "./syntax/values.ts";
 
 /** One option of `fdns serve`; the shape the command line reads and prints (cli/arguments.ts). */
 export interface ServeOption<Value> {

@@ -2,7 +2,7 @@
 
 import { quoted } from "../observe/quoted.ts";
 import { systemErrorText } from "../observe/system-error.ts";
-import { bundledRoots, type Roots, rootsFromFile, systemRoots } from "../runtime/trust-store.ts";
+import { bundledRoots, type Roots, rootsFromFile, systemRoots } from "../runtime/tls/trust-store.ts";
 import { type CaSource, UsageError } from "./config.ts";
 
 /** @throws UsageError if the roots asked for cannot be had. */

@@ -1,8 +1,8 @@
 /** The orders about the cache: statistics, forgetting, showing. Each goes over the cache in slices. */
 
 import type { CacheTime } from "../cache/cache-time.ts";
-import { nextTurn, walkSlice } from "../cache/slices.ts";
-import type { CacheStore } from "../cache/store.ts";
+import { nextTurn, walkSlice } from "../cache/store/slices.ts";
+import type { CacheStore } from "../cache/store/store.ts";
 import { quoted } from "../observe/quoted.ts";
 import { parseName } from "../presentation/name.ts";
 import type { Clock } from "../runtime/runtime.ts";

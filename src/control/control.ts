@@ -6,9 +6,9 @@
 import type { ControlAddress } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import { systemErrorText } from "../observe/system-error.ts";
+import { listenUnix, type UnixListener } from "../runtime/net/unix-listen.ts";
 import type { ByteStream, Clock, StreamHandler } from "../runtime/runtime.ts";
 import { BindError } from "../runtime/runtime.ts";
-import { listenUnix, type UnixListener } from "../runtime/unix-listen.ts";
 import { Answer } from "./answer.ts";
 import { MAX_REQUEST_OCTETS } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 /** The cache as people read it: each answer with how long it is still good for, and its records. */
 
-import { type FoundEntry, KEY_CD, KEY_DENIAL, KEY_DO, type StoreWalk } from "../cache/store.ts";
-import { storedMessageOctets, writeStoredMessage } from "../cache/stored-message.ts";
+import { type FoundEntry, KEY_CD, KEY_DENIAL, KEY_DO, type StoreWalk } from "../cache/store/store.ts";
+import { storedMessageOctets, writeStoredMessage } from "../cache/store/stored-message.ts";
 import { type ShownRecord, type ShownResponse, showResponse } from "../presentation/message.ts";
 
 /** The store's memory does not hold more in one entry. */

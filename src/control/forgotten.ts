@@ -1,7 +1,7 @@
 /** Which answers go when a name is to be forgotten. */
 
-import type { FoundEntry } from "../cache/store.ts";
-import { KEY_DENIAL } from "../cache/store.ts";
+import type { FoundEntry } from "../cache/store/store.ts";
+import { KEY_DENIAL } from "../cache/store/store.ts";
 import { copyOctets } from "../wire/octets.ts";
 import { HEADER_OCTETS, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";
 

@@ -4,8 +4,8 @@
  * to in the cache comes from memory for all at the same time.
  */
 
-import type { QuestionHash } from "../cache/hash.ts";
-import type { CacheStore } from "../cache/store.ts";
+import type { QuestionHash } from "../cache/store/hash.ts";
+import type { CacheStore } from "../cache/store/store.ts";
 import type { BatchHandler, QueryHandler } from "../listener/query-handler.ts";
 import { BATCH_DATAGRAMS, DATAGRAM_STRIDE, PEER_OCTETS } from "../runtime/runtime.ts";
 import { HEADER_OCTETS } from "../wire/protocol.ts";

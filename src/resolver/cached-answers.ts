@@ -3,7 +3,7 @@
 import type { CacheTime } from "../cache/cache-time.ts";
 import { type LifetimeLimits, lifetimeOf } from "../cache/lifetime.ts";
 import { PendingEnds } from "../cache/pending-ends.ts";
-import { type CacheStore, type FoundEntry, KEY_CD, KEY_DENIAL, KEY_DO } from "../cache/store.ts";
+import { type CacheStore, type FoundEntry, KEY_CD, KEY_DENIAL, KEY_DO } from "../cache/store/store.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { ageTtls, setTtls, writeAnswer } from "../wire/compose.ts";
 import { isBlocked } from "../wire/options.ts";

@@ -8,8 +8,8 @@
  */
 
 import { isOfThisHost } from "../upstream/blame.ts";
+import { GUILTY } from "../upstream/dot/guilt.ts";
 import type { UpstreamError } from "../upstream/exchange.ts";
-import { GUILTY } from "../upstream/guilt.ts";
 import { sameQuestion } from "../wire/name.ts";
 import { copyOctets } from "../wire/octets.ts";
 import { EDE, HEADER_OCTETS, MAX_QUESTION_OCTETS } from "../wire/protocol.ts";

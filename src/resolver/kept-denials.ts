@@ -3,7 +3,7 @@
 import { writeDenial, writeDenialQuestion } from "../cache/denial.ts";
 import { isNewer } from "../cache/newer.ts";
 import type { PendingEnds } from "../cache/pending-ends.ts";
-import { type CacheStore, type FoundEntry, KEY_DENIAL } from "../cache/store.ts";
+import { type CacheStore, type FoundEntry, KEY_DENIAL } from "../cache/store/store.ts";
 import { parentAt, readName } from "../wire/name.ts";
 import { copyOctets, readUint16 } from "../wire/octets.ts";
 import { HEADER_OCTETS, MAX_QUESTION_OCTETS, RCODE } from "../wire/protocol.ts";

@@ -3,14 +3,14 @@
 import type { Gauge } from "../observe/figures.ts";
 import type { AccessList } from "../policy/access.ts";
 import type { Clock } from "../runtime/runtime.ts";
-import type { UpstreamSet } from "../upstream/upstream-set.ts";
+import type { UpstreamGroup } from "../upstream/group/upstream-group.ts";
 import type { CachedAnswers } from "./cached-answers.ts";
 import type { ResolverCounters } from "./counters.ts";
 import type { FailureMemoryLimits } from "./failure-memory.ts";
 
 export interface ResolverParts {
   readonly clock: Clock;
-  readonly upstreams: Pick<UpstreamSet, "ask">;
+  readonly upstreams: Pick<UpstreamGroup, "ask">;
   readonly access: AccessList;
   /** undefined: nothing is kept. */
   readonly answers: CachedAnswers | undefined;

@@ -7,7 +7,7 @@
 import type { ResponseSink } from "../listener/query-handler.ts";
 import { Gauge } from "../observe/figures.ts";
 import { screenQuery } from "../policy/screen.ts";
-import { isServersError } from "../upstream/blame.ts";
+import { isUpstreamsError } from "../upstream/blame.ts";
 import type { UpstreamError } from "../upstream/exchange.ts";
 import { isFinalError } from "../wire/options.ts";
 import { EDE, RCODE } from "../wire/protocol.ts";
@@ -66,7 +66,7 @@ export class Resolver implements ResolutionOwner {
     this.#stopped = true;
   }
 
-  /** As a QueryHandler; `hash`: the keyed hash of its question (cache/hash.ts). */
+  /** As a QueryHandler; `hash`: the keyed hash of its question (cache/store/hash.ts). */
   handle(
     octets: Uint8Array,
     start: number,
@@ -198,7 +198,7 @@ export class Resolver implements ResolutionOwner {
   onAnswer(resolution: Resolution, octets: Uint8Array, start: number, layout: ResponseLayout): void {
     const nowMs = this.#parts.clock.nowMs();
     const { query, flags, hash } = resolution;
-    const isFailure = isServersError(layout.rcode);
+    const isFailure = isUpstreamsError(layout.rcode);
     // What validation or a policy forbids is no failure that an old answer may stand in for.
     const isFinal = isFailure && isFinalError(octets, start, layout);
     if (isFailure) {

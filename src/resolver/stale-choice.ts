@@ -9,7 +9,7 @@
 
 import type { PendingEnds } from "../cache/pending-ends.ts";
 import { sayTheSame } from "../cache/same-answers.ts";
-import { type CacheStore, KEY_CD, KEY_DO } from "../cache/store.ts";
+import { type CacheStore, KEY_CD, KEY_DO } from "../cache/store/store.ts";
 import { RCODE, TYPE } from "../wire/protocol.ts";
 import type { Query } from "../wire/query.ts";
 import { typeOf } from "../wire/records.ts";

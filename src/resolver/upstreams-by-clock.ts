@@ -7,9 +7,9 @@ import type { Log } from "../observe/log.ts";
 import { isBehind, type TimeServerNames } from "../policy/wrong-clock.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { Exchange } from "../upstream/exchange.ts";
-import type { UpstreamSet } from "../upstream/upstream-set.ts";
+import type { UpstreamGroup } from "../upstream/group/upstream-group.ts";
 
-type Upstreams = Pick<UpstreamSet, "ask" | "inFlight" | "renew" | "stop">;
+type Upstreams = Pick<UpstreamGroup, "ask" | "inFlight" | "renew" | "stop">;
 
 export interface ByClockParts {
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export class UpstreamsByClock {
     return this.#parts.strict.inFlight + (this.#waived?.inFlight ?? 0);
   }
 
-  /** As UpstreamSet.ask(). */
+  /** As UpstreamGroup.ask(). */
   ask(exchange: Exchange, nowMs: number): void {
     this.look();
     const { strict, timeServers, datesWaived } = this.#parts;

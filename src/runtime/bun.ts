@@ -4,10 +4,10 @@ import { edenGC } from "bun:jsc";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import type { SetScheduling } from "./background-threads.ts";
-import type { Heap } from "./garbage.ts";
+import type { SetScheduling } from "./host/background-threads.ts";
+import type { Heap } from "./host/garbage.ts";
 import type { Libc } from "./libc.ts";
-import type { ReadSendQueue } from "./send-queue.ts";
+import type { ReadSendQueue } from "./net/send-queue.ts";
 
 /** @throws Error when the library or one of the calls is not there. */
 export function openLibc(libraryName: string): Libc {

@@ -1,7 +1,7 @@
 /** The C library's calls bound through Deno's FFI (--allow-ffi). Loaded under Deno only. */
 
+import type { NewFile } from "./files/new-file.ts";
 import type { Libc } from "./libc.ts";
-import type { NewFile } from "./new-file.ts";
 
 /** What is used of Deno's FFI, declared here because the project is checked against Bun's and Node's types. */
 declare const Deno: {

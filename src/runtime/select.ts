@@ -1,22 +1,22 @@
 /** Which runtime is underneath, put together from the parts that differ. */
 
-import { easeBackgroundThreads } from "./background-threads.ts";
 import { systemClock, systemRandom } from "./clock.ts";
-import { descriptorLimit } from "./descriptors.ts";
-import { Doze } from "./doze.ts";
-import { files } from "./files.ts";
-import { boundGarbage } from "./garbage.ts";
-import { adviseHugePages } from "./huge-pages.ts";
-import { hostInterfaces } from "./interfaces.ts";
+import { files } from "./files/files.ts";
+import { easeBackgroundThreads } from "./host/background-threads.ts";
+import { descriptorLimit } from "./host/descriptors.ts";
+import { boundGarbage } from "./host/garbage.ts";
+import { adviseHugePages } from "./host/huge-pages.ts";
+import { hostInterfaces } from "./host/interfaces.ts";
+import { openNetworkPath } from "./host/network-path.ts";
+import { uptimeMs } from "./host/uptime.ts";
 import { type Libc, loadLibc } from "./libc.ts";
-import { checkCalls } from "./needed-calls.ts";
-import { openNetworkPath } from "./network-path.ts";
+import { listenTcp } from "./net/streams.ts";
 import type { Clock, LocalAddress, Runtime } from "./runtime.ts";
-import { listenTcp } from "./streams.ts";
-import { choosesHello, dialTls, trustAnchors } from "./tls-dial.ts";
-import { batchedUdpEngine } from "./udp-batched.ts";
-import { portableUdpEngine } from "./udp-portable.ts";
-import { uptimeMs } from "./uptime.ts";
+import { choosesHello, dialTls, trustAnchors } from "./tls/dial.ts";
+import { batchedUdpEngine } from "./udp/batched.ts";
+import { Doze } from "./udp/doze.ts";
+import { checkCalls } from "./udp/needed-calls.ts";
+import { portableUdpEngine } from "./udp/portable.ts";
 
 export function selectRuntime(): Runtime {
   return {
@@ -82,7 +82,7 @@ export async function threadRuntime(
   clock: Clock,
   places: Int32Array,
 ): Promise<{ runtime: Runtime; wakeAll: () => void }> {
-  const [libc, { relayedReadiness }] = await Promise.all([loadLibc(), import("./readiness-relay.ts")]);
+  const [libc, { relayedReadiness }] = await Promise.all([loadLibc(), import("./udp/readiness-relay.ts")]);
   const { readiness, wakeAll } = relayedReadiness(libc, places);
   const engine = batchedUdpEngine(libc, await openDoze(libc), readiness);
   const udpEngine = async () => ({ engine, whyNotBatched: undefined });

@@ -4,12 +4,12 @@ import type { LifetimeLimits } from "../cache/lifetime.ts";
 import type { Config } from "../config/config.ts";
 import { defaults } from "../config/defaults.ts";
 import { MAX_REFRESHES_SAVED } from "../resolver/refresh-budget.ts";
-import type { BootstrapLimits } from "../upstream/bootstrap.ts";
-import type { ServerLimits } from "../upstream/dot-server.ts";
-import { MAX_HEDGES_SAVED } from "../upstream/hedging.ts";
+import type { BootstrapLimits } from "../upstream/dial/bootstrap.ts";
+import type { DotUpstreamLimits } from "../upstream/dot/dot-upstream-parts.ts";
+import { MAX_HEDGES_SAVED } from "../upstream/group/hedging.ts";
 
 /** How upstreams are treated: the same for queries of clients and for those of `fdns query` and `doctor`. */
-export const setLimits: BootstrapLimits = {
+export const groupLimits: BootstrapLimits = {
   strategy: "ordered",
   minAttemptMs: defaults.upstreamAttemptMinMs.value,
   attemptMs: defaults.upstreamAttemptMs.value,
@@ -17,7 +17,7 @@ export const setLimits: BootstrapLimits = {
   lookUpMs: defaults.queryTimeoutMs.value,
 };
 
-export const serverLimits: ServerLimits = {
+export const upstreamLimits: DotUpstreamLimits = {
   connection: {
     dialMs: defaults.upstreamConnectMs.value,
     maxTakenIds: defaults.upstreamInFlight.value,
@@ -53,12 +53,12 @@ export function limitsOf(workers: number, maxInFlight: number = defaults.maxInFl
   const part = (most: number) => Math.max(1, Math.floor(most / workers));
   return {
     server: {
-      ...serverLimits,
-      maxConnections: part(serverLimits.maxConnections),
-      maxIsolated: part(serverLimits.maxIsolated),
-      maxWaiting: part(serverLimits.maxWaiting),
-    } satisfies ServerLimits,
-    set: { ...setLimits, maxHedgesSaved: part(MAX_HEDGES_SAVED) },
+      ...upstreamLimits,
+      maxConnections: part(upstreamLimits.maxConnections),
+      maxIsolated: part(upstreamLimits.maxIsolated),
+      maxWaiting: part(upstreamLimits.maxWaiting),
+    } satisfies DotUpstreamLimits,
+    set: { ...groupLimits, maxHedgesSaved: part(MAX_HEDGES_SAVED) },
     clients: {
       // The operator may have lowered what may be in flight; half of it stays for UDP.
       maxPendingInAll: part(Math.min(defaults.tcpMaxPendingInAll.value, maxInFlight / 2)),

@@ -1,6 +1,6 @@
 /** What an observer of fdns sees of what serves: of the only worker, or of all together. */
 
-import type { CacheCounters } from "../cache/store.ts";
+import type { CacheCounters } from "../cache/store/store.ts";
 import type { ResolverCounters } from "../resolver/counters.ts";
 import type { UdpCounters } from "../runtime/runtime.ts";
 import type { ObservedUpstream } from "../upstream/counters.ts";
@@ -18,7 +18,7 @@ export interface ObservedServing {
     readonly count: number;
     readonly counters: { readonly accepted: number; readonly refused: number };
   };
-  readonly upstreams: { readonly inFlight: number; readonly servers: readonly ObservedUpstream[] };
+  readonly upstreams: { readonly inFlight: number; readonly members: readonly ObservedUpstream[] };
   /** One by one, where there are several. */
   readonly workers: readonly ObservedWorker[];
 }
@@ -36,10 +36,10 @@ export function observe(serving: Serving, shared: SharedFigures | undefined): Ob
   if (shared === undefined) return { resolver, cache, listeners, clients, upstreams, workers: [] };
   const sum = shared.sum();
   const others = shared.workers.slice(1);
-  const servers = upstreams.servers.map((server, i) => ({
-    identity: server.identity,
+  const members = upstreams.members.map((upstream, i) => ({
+    identity: upstream.identity,
     counters: sum.upstreams[i]!,
-    gauges: () => mergedGauges([server.gauges(), ...others.map(({ gauges }) => gauges[i]!.read())]),
+    gauges: () => mergedGauges([upstream.gauges(), ...others.map(({ gauges }) => gauges[i]!.read())]),
   }));
   return {
     resolver: { counters: sum.resolver, waiting: sum.waiting[0]! },
@@ -47,8 +47,8 @@ export function observe(serving: Serving, shared: SharedFigures | undefined): Ob
     listeners: { udpCounters: sum.udp },
     clients: { count: sum.open.all[0]!, counters: sum.tcp },
     upstreams: {
-      inFlight: servers.reduce((total, server) => total + server.gauges().inFlight, 0),
-      servers,
+      inFlight: members.reduce((total, upstream) => total + upstream.gauges().inFlight, 0),
+      members,
     },
     workers: shared.workers.map((worker) => ({
       queries: worker.resolver.queries("udp") + worker.resolver.queries("tcp"),

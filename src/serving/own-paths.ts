@@ -1,10 +1,10 @@
 /** Paths that the operator named for fdns to write to: what is there already must be fdns' own. */
 
-import { SNAPSHOT_KIND } from "../cache/snapshot.ts";
+import { SNAPSHOT_KIND } from "../cache/file/snapshot.ts";
 import { type Config, UsageError } from "../config/config.ts";
 import { quoted } from "../observe/quoted.ts";
 import { type Files, ForeignFileError } from "../runtime/kept-files.ts";
-import { whyNoSocket } from "../runtime/unix-listen.ts";
+import { whyNoSocket } from "../runtime/net/unix-listen.ts";
 
 /** Rejects with UsageError if something else is there, before it could be lost. A file that cannot be read is no reason. */
 export async function refuseForeignCacheFile(

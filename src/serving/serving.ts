@@ -1,8 +1,8 @@
 /** What one worker runs, put together: from the sockets of clients to the connections of upstreams and back. */
 
 import type { CacheTime } from "../cache/cache-time.ts";
-import { keyedHash } from "../cache/hash.ts";
-import { CacheStore } from "../cache/store.ts";
+import { keyedHash } from "../cache/store/hash.ts";
+import { CacheStore } from "../cache/store/store.ts";
 import { builtMs } from "../config/build-date.ts";
 import type { Config } from "../config/config.ts";
 import { defaults } from "../config/defaults.ts";
@@ -16,10 +16,10 @@ import { CachedAnswers } from "../resolver/cached-answers.ts";
 import { Resolver } from "../resolver/resolver.ts";
 import { UpstreamsByClock } from "../resolver/upstreams-by-clock.ts";
 import type { Clock, Runtime, UdpEngine } from "../runtime/runtime.ts";
-import { bootstrapLookUp } from "../upstream/bootstrap.ts";
-import { datesWaivedSet, pinned } from "../upstream/dates-waived.ts";
-import type { ServerParts } from "../upstream/dot-server.ts";
-import { UpstreamSet } from "../upstream/upstream-set.ts";
+import { datesWaivedGroup, pinned } from "../upstream/dates-waived.ts";
+import { bootstrapLookUp } from "../upstream/dial/bootstrap.ts";
+import type { DotUpstreamParts } from "../upstream/dot/dot-upstream-parts.ts";
+import { UpstreamGroup } from "../upstream/group/upstream-group.ts";
 import type { SharedFigures } from "./figures.ts";
 import { lifetimeLimits, limitsOf } from "./limits.ts";
 
@@ -46,7 +46,7 @@ export interface WorkerShare {
 
 export interface Serving {
   readonly resolver: Resolver;
-  readonly upstreams: UpstreamSet;
+  readonly upstreams: UpstreamGroup;
   readonly listeners: Listeners;
   readonly clients: TcpClients;
   readonly store: CacheStore | undefined;
@@ -70,7 +70,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
   const { clock, random } = runtime;
   const own = share?.figures.workers[share.worker];
   const limits = limitsOf(share?.workers ?? 1, config.maxInFlight);
-  const server: Omit<ServerParts, "lookUp"> = {
+  const server: Omit<DotUpstreamParts, "lookUp"> = {
     clock,
     random,
     log,
@@ -80,7 +80,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     limits: limits.server,
   };
   const bootstrap = bootstrapLookUp(config.bootstrap, server, limits.set);
-  const upstreams = new UpstreamSet(
+  const upstreams = new UpstreamGroup(
     config.upstreams,
     { ...server, lookUp: bootstrap.lookUp },
     { ...limits.set, strategy: config.strategy },
@@ -97,7 +97,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
         ? undefined
         : () => {
             const parts = { ...server, trust: runtime.trustAnchors(roots), lookUp: bootstrap.lookUp };
-            return datesWaivedSet(config.upstreams, parts, limits.set, builtMs);
+            return datesWaivedGroup(config.upstreams, parts, limits.set, builtMs);
           },
     onRight: () => resolver.forgetFailures(),
   });

@@ -45,7 +45,7 @@ async function serve(boot: Boot): Promise<void> {
     sentLog.tellLost();
     const own = figures.workers[worker]!;
     own.beats[0]!++;
-    for (const [i, server] of made.upstreams.servers.entries()) own.gauges[i]!.write(server.gauges());
+    for (const [i, server] of made.upstreams.members.entries()) own.gauges[i]!.write(server.gauges());
   };
   beat();
   runtime.clock.eachSecond(beat);

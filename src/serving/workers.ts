@@ -6,13 +6,13 @@
  * the others, and what it held of shared memory is freed.
  */
 
-import type { CacheStore } from "../cache/store.ts";
+import type { CacheStore } from "../cache/store/store.ts";
 import type { Config } from "../config/config.ts";
 import type { SharedSocket } from "../listener/listen.ts";
 import type { Log } from "../observe/log.ts";
-import type { ReadinessRelay } from "../runtime/readiness-relay.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { startThread, Thread } from "../runtime/threads.ts";
+import type { ReadinessRelay } from "../runtime/udp/readiness-relay.ts";
 import { SharedFigures } from "./figures.ts";
 import type { Boot, FromWorker, ToWorker } from "./messages.ts";
 import type { WorkerShare } from "./serving.ts";

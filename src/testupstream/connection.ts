@@ -1,16 +1,16 @@
 /** One connection of the scripted upstream: reads queries, answers them as the scenario says. */
 
 import type { Clock, StreamHandler } from "../runtime/runtime.ts";
-import type { SecureStream } from "../runtime/tls-listen.ts";
+import type { SecureStream } from "../runtime/tls/listen.ts";
 import type { Agenda } from "./agenda.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { TestUpstreamCounters } from "./counters.ts";
-import { FrameReader } from "./frames.ts";
-import { nameKey } from "./names.ts";
+import { FrameReader } from "./dns/frames.ts";
+import { nameKey } from "./dns/names.ts";
+import { Query } from "./dns/query.ts";
+import type { Responder } from "./dns/response.ts";
 import { Outbox } from "./outbox.ts";
-import { Query } from "./query.ts";
 import type { SeededRandom } from "./random.ts";
-import type { Responder } from "./response.ts";
 import { behaviourOfConnection, behaviourOfQuery, type Scenario } from "./scenario.ts";
 
 /** A client that does not read its answers is not read from either, above so many octets. */

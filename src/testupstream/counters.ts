@@ -1,6 +1,6 @@
 /** What the scripted upstream saw and did. */
 
-import { type QueryFacts, queryFacts } from "./query.ts";
+import { type QueryFacts, queryFacts } from "./dns/query.ts";
 
 /** Numbers only grow. */
 export interface TestUpstreamCounters {

@@ -3,14 +3,14 @@
 import { UsageError } from "../config/config.ts";
 import { bounded, quoted } from "../observe/quoted.ts";
 import type { SocketAddress } from "../runtime/runtime.ts";
-import type { TlsVersion } from "../runtime/tls-listen.ts";
+import type { TlsVersion } from "../runtime/tls/listen.ts";
 import { BEHAVIOUR_KEYS, type Behaviour, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
 import { CERTIFICATES, type CertificateKind, DEFAULT_NAMES } from "./certificates.ts";
-import { nameFromText } from "./names.ts";
-import { ipv4Octets, ipv6Octets } from "./rdata.ts";
+import { nameFromText } from "./dns/names.ts";
+import { ipv4Octets, ipv6Octets } from "./dns/rdata.ts";
+import { parseZone } from "./dns/zone.ts";
 import { parseBehaviour, parseScenario, type Rule, type Scenario } from "./scenario.ts";
 import { ALPN_CHOICES, type AlpnChoice, type TestUpstreamOptions } from "./start.ts";
-import { parseZone } from "./zone.ts";
 
 /** Flags that a scenario file may hold too, besides the behaviours. */
 const FILE_FLAGS = ["certificate", "name", "rotate-every", "tls", "alpn", "zone", "seed"] as const;

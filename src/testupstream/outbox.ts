@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../runtime/runtime.ts";
-import type { SecureStream } from "../runtime/tls-listen.ts";
+import type { SecureStream } from "../runtime/tls/listen.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { SeededRandom } from "./random.ts";
 

@@ -3,8 +3,8 @@
 import { UsageError } from "../config/config.ts";
 import { bounded, quoted } from "../observe/quoted.ts";
 import { BEHAVIOUR_KEYS, type Behaviour, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
-import { keysUpward, nameFromText, nameKey } from "./names.ts";
-import { TYPES, typeNumber } from "./rdata.ts";
+import { keysUpward, nameFromText, nameKey } from "./dns/names.ts";
+import { TYPES, typeNumber } from "./dns/rdata.ts";
 
 /** Which of a sequence, counted from 1: "3", "2-5", "4-" or "every 10". */
 interface Turns {

@@ -9,17 +9,17 @@ import {
   type TlsServingContext,
   type TlsVersion,
   tlsServingContext,
-} from "../runtime/tls-listen.ts";
+} from "../runtime/tls/listen.ts";
 import { Agenda } from "./agenda.ts";
 import { type CertificateKind, DEFAULT_NAMES, type IssuedCertificate, makeAuthority } from "./certificates.ts";
 import { Connection, type Stage } from "./connection.ts";
 import { type CounterReport, newCounters, reportCounters, type TestUpstreamCounters } from "./counters.ts";
+import { Responder } from "./dns/response.ts";
+import { synthesizedAnswers } from "./dns/synthesize.ts";
+import { parseZone, zoneAnswers } from "./dns/zone.ts";
 import { serverHelloWithUnofferedAlpn } from "./greeting.ts";
 import { seededRandom } from "./random.ts";
-import { Responder } from "./response.ts";
 import { behaviourOfConnection, DEFAULT_SCENARIO, type Scenario } from "./scenario.ts";
-import { synthesizedAnswers } from "./synthesize.ts";
-import { parseZone, zoneAnswers } from "./zone.ts";
 
 /** What TLS negotiates as application protocol (RFC 7301). */
 export const ALPN_CHOICES = {

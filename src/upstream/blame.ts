@@ -1,4 +1,4 @@
-/** Whose doing a failure is: the server's, this host's, or that of the message fdns sent. */
+/** Whose doing a failure is: the upstream's, this host's, or that of the message fdns sent. */
 
 import { RCODE, RCODE_MASK } from "../wire/protocol.ts";
 import type { UpstreamError } from "./exchange.ts";
@@ -16,12 +16,12 @@ const NO_WAY_OUT: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
-/** RCODEs that may be the server's own trouble, or its own limits, which another need not have. */
-export function isServersError(rcode: number): boolean {
+/** RCODEs that may be the upstream's own trouble, or its own limits, which another need not have. */
+export function isUpstreamsError(rcode: number): boolean {
   return rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED || rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP;
 }
 
-/** Whether an attempt ended because this host cannot send, before anything reached a server. */
+/** Whether an attempt ended because this host cannot send, before anything reached an upstream. */
 export function isOfThisHost(error: UpstreamError | undefined): boolean {
   const code = codeOf(error?.cause);
   return SHORTAGES.has(code) || NO_WAY_OUT.has(code);
@@ -54,7 +54,7 @@ export function endsEarly(error: UpstreamError | undefined): boolean {
   return RESETS.has(codeOf(error.cause));
 }
 
-/** Whether nobody listens there: of a server that has answered before, as while it restarts. */
+/** Whether nobody listens there: of an upstream that has answered before, as while it restarts. */
 export function isRefusal(error: UpstreamError | undefined): boolean {
   return error?.code === "connect" && codeOf(error.cause) === "ECONNREFUSED";
 }

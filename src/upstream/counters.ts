@@ -7,8 +7,8 @@
 
 import { Figures } from "../observe/figures.ts";
 import { Histogram } from "../observe/histogram.ts";
-import type { BreakerState } from "./breaker.ts";
 import type { UpstreamErrorCode } from "./exchange.ts";
+import type { BreakerState } from "./health/breaker.ts";
 
 /** What is counted, as places in the array. */
 export const COUNTER = {

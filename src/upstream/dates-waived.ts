@@ -6,8 +6,9 @@
  */
 
 import type { UpstreamAddress } from "../config/config.ts";
-import type { ServerParts } from "./dot-server.ts";
-import { type SetLimits, UpstreamSet } from "./upstream-set.ts";
+import type { DotUpstreamParts } from "./dot/dot-upstream-parts.ts";
+import type { GroupLimits } from "./group/group-limits.ts";
+import { UpstreamGroup } from "./group/upstream-group.ts";
 
 /** The upstreams that such a set may have; none of the others is ever dialled this way. */
 export function pinned(identities: readonly UpstreamAddress[]): UpstreamAddress[] {
@@ -18,13 +19,13 @@ export function pinned(identities: readonly UpstreamAddress[]): UpstreamAddress[
  * The pinned ones of `identities`. `parts.trust` should be theirs alone: nothing of these connections is to be resumed
  * by others. `builtMs`, since 1970, is a time known to be past: a certificate that ended before it is refused.
  */
-export function datesWaivedSet(
+export function datesWaivedGroup(
   identities: readonly UpstreamAddress[],
-  parts: ServerParts,
-  limits: SetLimits,
+  parts: DotUpstreamParts,
+  limits: GroupLimits,
   builtMs: number,
-): UpstreamSet {
-  const dialTls: ServerParts["dialTls"] = (options) =>
+): UpstreamGroup {
+  const dialTls: DotUpstreamParts["dialTls"] = (options) =>
     parts.dialTls({
       ...options,
       datesWaived: true,
@@ -36,5 +37,5 @@ export function datesWaivedSet(
           ? new Error("its certificate had expired before this fdns was built")
           : options.checkLeaf(leaf),
     });
-  return new UpstreamSet(pinned(identities), { ...parts, dialTls }, limits);
+  return new UpstreamGroup(pinned(identities), { ...parts, dialTls }, limits);
 }

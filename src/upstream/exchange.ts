@@ -2,13 +2,13 @@
 
 import { Query } from "../wire/query.ts";
 import type { ResponseLayout } from "../wire/response.ts";
-import { TriedServers } from "./tried-servers.ts";
+import { TriedUpstreams } from "./group/tried-upstreams.ts";
 
 /** Stable codes of what goes wrong with an upstream; log lines and Extended DNS Errors follow from them. */
 export type UpstreamErrorCode =
   /** No connection: refused, unreachable, or not within the bound. */
   | "connect"
-  /** The handshake failed, or the server could not be authenticated. Not one octet of a query was sent. */
+  /** The handshake failed, or the upstream could not be authenticated. Not one octet of a query was sent. */
   | "authentication"
   /** No answer within the bound. */
   | "timeout"
@@ -51,28 +51,28 @@ export abstract class Exchange {
   holds = 0;
   /** When the attempt now under way is given up. */
   attemptEndsMs = 0;
-  /** When it was given to its server, on the clock's nowMs. */
+  /** When it was given to its upstream, on the clock's nowMs. */
   sentMs = 0;
-  /** How long the server took to answer it, from the writing, in milliseconds. */
+  /** How long the upstream took to answer it, from the writing, in milliseconds. */
   tookMs = 0;
-  readonly triedServers = new TriedServers();
-  /** The server that has it now, or had it last. */
-  server: unknown = undefined;
-  /** The same question on its way to a second server, because the first is late. */
+  readonly triedUpstreams = new TriedUpstreams();
+  /** The upstream that has it now, or had it last. */
+  upstream: unknown = undefined;
+  /** The same question on its way to a second upstream, because the first is late. */
   hedge: Exchange | undefined = undefined;
   /** How often it was sent once more because a connection died under it. */
   resends = 0;
-  /** Connections that the server ended under it, those among them that carried nothing else, and when the first did (guilt.ts). */
+  /** Connections that the upstream ended under it, those among them that carried nothing else, and when the first did (guilt.ts). */
   deaths = 0;
   lonelyDeaths = 0;
   firstDeathMs = 0;
   /** Whether it may be why connections die, and is kept from all others (isolation.ts). */
   isSuspect = false;
-  /** Whether a server answered SERVFAIL or REFUSED and another was asked for that. */
+  /** Whether an upstream answered SERVFAIL or REFUSED and another was asked for that. */
   secondOpinion = false;
   /** ...and that answer (opinion.ts). */
   opinion: Uint8Array | undefined = undefined;
-  /** The form of the server that complained of it: there it goes plainly (query-form.ts). */
+  /** The form of the upstream that complained of it: there it goes plainly (query-form.ts). */
   complained: unknown = undefined;
   /** Whether it goes without what fdns adds to a query (wire/upstream-query.ts). */
   isPlain = false;
@@ -87,7 +87,7 @@ export abstract class Exchange {
     this.deadlineMs = deadlineMs;
     this.attemptEndsMs = deadlineMs;
     this.sentMs = 0;
-    this.triedServers.clear();
+    this.triedUpstreams.clear();
     this.resends = 0;
     this.deaths = 0;
     this.lonelyDeaths = 0;
@@ -98,7 +98,7 @@ export abstract class Exchange {
     this.isPlain = false;
     this.heldUntilMs = 0;
     this.holds = 0;
-    this.server = undefined;
+    this.upstream = undefined;
     this.hedge = undefined;
     this.carrier = undefined;
   }

@@ -1,9 +1,9 @@
 /** What an upstream is like now, as each worker sees it: written by one thread, read and put together by another. */
 
 import { Figures } from "../observe/figures.ts";
-import type { ConnectionPool } from "./connection-pool.ts";
 import type { BreakerState, UpstreamGauges } from "./counters.ts";
-import type { Health } from "./health.ts";
+import type { ConnectionPool } from "./dot/connection-pool.ts";
+import type { Health } from "./health/health.ts";
 
 const FAMILIES = [4, 6] as const;
 /** The worse, the later; a place holds the index and one more, 0 where there is no such family. */
@@ -18,7 +18,7 @@ const NOT_AFTER_MS = 4;
 const BREAKERS = 5;
 const PLACES = BREAKERS + FAMILIES.length;
 
-/** What a server is like; `meanMs`: what its answers take, 0 if it is not known. */
+/** What an upstream is like; `meanMs`: what its answers take, 0 if it is not known. */
 export function gaugesOf(inFlight: number, pool: ConnectionPool, health: Health, meanMs: number): UpstreamGauges {
   const { book } = pool;
   return {

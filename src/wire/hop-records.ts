@@ -4,11 +4,11 @@
  * moves up; whatever may point at it would then point wrong, and is left out where that is unclear.
  */
 
-import { type NameVisitor, POINTABLE_OCTETS } from "./message-names.ts";
 import { skipName } from "./name.ts";
 import { readUint16, writeUint16 } from "./octets.ts";
 import { TYPE } from "./protocol.ts";
-import { fits, shapeOf } from "./rdata-shapes.ts";
+import { type NameVisitor, POINTABLE_OCTETS } from "./rdata/message-names.ts";
+import { fits, shapeOf } from "./rdata/shapes.ts";
 import { FIXED_OCTETS } from "./records.ts";
 
 const POINTER = 0xc000;

@@ -1,10 +1,10 @@
 /** Reading what an upstream sent: that it is sound, and where its parts are, so that it can be matched and patched without being rebuilt. */
 
 import { isTransactionSignature, putOptLast } from "./hop-records.ts";
-import { MessageNames } from "./message-names.ts";
 import { readUint16 } from "./octets.ts";
 import { CLASS_IN, HEADER_OCTETS, MAX_MESSAGE_OCTETS, OPT_OCTETS, RCODE_MASK, TYPE } from "./protocol.ts";
-import { fits, shapeOf } from "./rdata-shapes.ts";
+import { MessageNames } from "./rdata/message-names.ts";
+import { fits, shapeOf } from "./rdata/shapes.ts";
 import { FIXED_OCTETS } from "./records.ts";
 
 /** A record of no RDATA, owned by the root: name, type, class, TTL, length (RFC 1035, 4.1.3). */

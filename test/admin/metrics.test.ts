@@ -17,7 +17,7 @@ function upstream(text: string, gauges: Partial<UpstreamGauges> = {}): ObservedU
   return { identity: { text }, counters: new UpstreamCounters(), gauges: () => ({ ...atRest, ...gauges }) };
 }
 
-function observed(servers: readonly ObservedUpstream[] = []): Observed {
+function observed(members: readonly ObservedUpstream[] = []): Observed {
   return {
     version: "0.1.0",
     runtime: "bun 1.4.5",
@@ -33,7 +33,7 @@ function observed(servers: readonly ObservedUpstream[] = []): Observed {
     },
     listeners: { udpCounters: { received: 11, sent: 12, oversize: 13, sendFailures: 14 } },
     clients: { count: 21, counters: { accepted: 22, refused: 23 } },
-    upstreams: { inFlight: 31, servers },
+    upstreams: { inFlight: 31, members },
     workers: [],
   };
 }

@@ -13,9 +13,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { CacheFile } from "../../src/cache/cache-file.ts";
-import { KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store.ts";
-import { files } from "../../src/runtime/files.ts";
+import { CacheFile } from "../../src/cache/file/cache-file.ts";
+import { KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store/store.ts";
+import { files } from "../../src/runtime/files/files.ts";
 import type { Files } from "../../src/runtime/kept-files.ts";
 import type { Clock } from "../../src/runtime/runtime.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { CacheTime } from "../../src/cache/cache-time.ts";
-import { uptimeMs } from "../../src/runtime/uptime.ts";
+import { uptimeMs } from "../../src/runtime/host/uptime.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 /** A host whose monotonic clock can be moved, and that can be suspended. */

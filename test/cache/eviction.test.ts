@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { CacheStore } from "../../src/cache/store.ts";
+import type { CacheStore } from "../../src/cache/store/store.ts";
 import { numbersFrom } from "../support/fake-random.ts";
 import { answerOf, find, put, questionOf, remove, storeOf } from "./stored-answers.ts";
 

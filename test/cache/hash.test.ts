@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { questionHash } from "../../src/cache/hash.ts";
+import { questionHash } from "../../src/cache/store/hash.ts";
 import { question } from "../support/fake-messages.ts";
 import { numbersFrom } from "../support/fake-random.ts";
 import { questionOf } from "./stored-answers.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store.ts";
+import { KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store/store.ts";
 import {
   answerOf,
   difference,

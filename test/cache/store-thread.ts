@@ -3,7 +3,7 @@
  * its version, as do its lifetime and where its TTLs are, so that an answer made of two is seen.
  */
 
-import { CacheStore } from "../../src/cache/store.ts";
+import { CacheStore } from "../../src/cache/store/store.ts";
 import { fakeRandom, numbersFrom } from "../support/fake-random.ts";
 import { questionOf } from "./stored-answers.ts";
 

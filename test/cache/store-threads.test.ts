@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from "bun:test";
-import { CacheStore } from "../../src/cache/store.ts";
+import { CacheStore } from "../../src/cache/store/store.ts";
 import { fakeRandom } from "../support/fake-random.ts";
 import { inThread, runThreads } from "./store-threads.ts";
 import { answerOf, difference, find, put, questionOf } from "./stored-answers.ts";

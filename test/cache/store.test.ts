@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { CacheStore, cacheMemory, KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store.ts";
+import { CacheStore, cacheMemory, KEY_CD, KEY_DENIAL, KEY_DO } from "../../src/cache/store/store.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";
 import { question, record, TO_QUESTION } from "../support/fake-messages.ts";
 import { fakeRandom } from "../support/fake-random.ts";

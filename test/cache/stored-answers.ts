@@ -1,6 +1,6 @@
 /** Answers to store, made from numbers, so that each octet found later can be told right or wrong. */
 
-import { CacheStore, type CacheStoreParts, type FoundEntry } from "../../src/cache/store.ts";
+import { CacheStore, type CacheStoreParts, type FoundEntry } from "../../src/cache/store/store.ts";
 import type { MessageLayout } from "../../src/wire/response.ts";
 import { fakeRandom } from "../support/fake-random.ts";
 

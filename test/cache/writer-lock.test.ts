@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { WriterLock } from "../../src/cache/writer-lock.ts";
+import { WriterLock } from "../../src/cache/store/writer-lock.ts";
 
 const memory = () => new SharedArrayBuffer(4096);
 const lockOf = (room: SharedArrayBuffer, worker: number) => new WriterLock(new Int32Array(room), worker);

@@ -4,8 +4,8 @@ import { firstPositional, hasSwitch, type OptionSpec, parseArguments } from "../
 import { commonOptions } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/commands.ts";
 import { UsageError } from "../../src/config/config.ts";
-import { nearest } from "../../src/config/nearest.ts";
 import { serveOptions } from "../../src/config/options.ts";
+import { nearest } from "../../src/config/syntax/nearest.ts";
 
 const options: readonly OptionSpec[] = [
   { name: "listen", kind: "list", valueName: "ADDRESS", description: "" },

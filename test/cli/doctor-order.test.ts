@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { orderFacts } from "../../src/cli/doctor-probe.ts";
-import { ROOT_SERVERS } from "../../src/cli/doctor-questions.ts";
+import { orderFacts } from "../../src/cli/doctor/probe.ts";
+import { ROOT_SERVERS } from "../../src/cli/doctor/questions.ts";
+import type { QuestionToAsk } from "../../src/upstream/examine/one-query.ts";
+import type { ProbeAnswer } from "../../src/upstream/examine/probe-connection.ts";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
-import type { QuestionToAsk } from "../../src/upstream/one-query.ts";
-import type { ProbeAnswer } from "../../src/upstream/probe-connection.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { fakeRandom } from "../support/fake-random.ts";
 

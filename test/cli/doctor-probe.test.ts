@@ -1,13 +1,13 @@
 import { beforeAll, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import type { AddressFacts } from "../../src/cli/doctor-facts.ts";
-import { probeAddress } from "../../src/cli/doctor-probe.ts";
+import type { AddressFacts } from "../../src/cli/doctor/facts.ts";
+import { probeAddress } from "../../src/cli/doctor/probe.ts";
 import { readName } from "../../src/presentation/name.ts";
 import { makeAuthority } from "../../src/testupstream/certificates.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { opt, option, record, response } from "../support/fake-messages.ts";
 import { fakeRandom } from "../support/fake-random.ts";
-import { answerTo, connectionLimits, FakeDial, identity, idOf, serverLimits } from "../support/fake-upstream.ts";
+import { answerTo, connectionLimits, FakeDial, identity, idOf, upstreamLimits } from "../support/fake-upstream.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 15);
 const RRSIG = 46;
@@ -34,7 +34,7 @@ async function probed(answer: (query: Uint8Array) => Uint8Array, fails?: string)
     answerBoundMs: 1500,
     idleBoundMs: 0,
     tlsHello: "full" as const,
-    hello: serverLimits.hello,
+    hello: upstreamLimits.hello,
     dialTls: (options: ConstructorParameters<typeof FakeDial>[1]) => {
       const dial = new FakeDial(clock, options);
       dials.push(dial);

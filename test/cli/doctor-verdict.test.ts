@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { AddressFacts, DoctorFacts, Failure, HostFacts, Seen, UpstreamFacts } from "../../src/cli/doctor-facts.ts";
-import { reachOf } from "../../src/cli/doctor-reach.ts";
-import { findingsOf, isWell } from "../../src/cli/doctor-verdict.ts";
+import type { AddressFacts, DoctorFacts, Failure, HostFacts, Seen, UpstreamFacts } from "../../src/cli/doctor/facts.ts";
+import { reachOf } from "../../src/cli/doctor/reach.ts";
+import { findingsOf, isWell } from "../../src/cli/doctor/verdict.ts";
 
 const NOW_MS = Date.UTC(2026, 5, 15, 12);
 const DAY_MS = 86_400_000;

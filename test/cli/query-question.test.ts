@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseArguments } from "../../src/cli/arguments.ts";
-import { query } from "../../src/cli/query.ts";
-import { readQuestion } from "../../src/cli/query-question.ts";
+import { query } from "../../src/cli/query/query.ts";
+import { readQuestion } from "../../src/cli/query/question.ts";
 import { UsageError } from "../../src/config/config.ts";
 
 /** Reads a command line. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { Asked } from "../../src/cli/query-ask.ts";
-import { jsonReport, shortReport, textReport } from "../../src/cli/query-report.ts";
-import { parseUpstreamAddress } from "../../src/config/upstream-address.ts";
+import type { Asked } from "../../src/cli/query/ask.ts";
+import { jsonReport, shortReport, textReport } from "../../src/cli/query/report.ts";
+import { parseUpstreamAddress } from "../../src/config/syntax/upstream-address.ts";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
 
 /** What would move the cursor, begin a new line or turn the direction of text. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatAddressPrefix, parseAddressPrefix } from "../../src/config/address-prefix.ts";
 import { UsageError } from "../../src/config/config.ts";
-import { parseHostName } from "../../src/config/host-and-port.ts";
-import { formatListenAddress, parseListenAddress } from "../../src/config/listen-address.ts";
+import { formatAddressPrefix, parseAddressPrefix } from "../../src/config/syntax/address-prefix.ts";
+import { parseHostName } from "../../src/config/syntax/host-and-port.ts";
+import { formatListenAddress, parseListenAddress } from "../../src/config/syntax/listen-address.ts";
 import { formatIpAddress } from "../../src/wire/ip-address.ts";
 import { nearSyntax } from "./near-syntax.ts";
 

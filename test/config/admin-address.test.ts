@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { parseAdminAddress } from "../../src/config/admin-address.ts";
 import { UsageError } from "../../src/config/config.ts";
+import { parseAdminAddress } from "../../src/config/syntax/admin-address.ts";
 
 describe("--admin", () => {
   test.each([

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../src/config/config.ts";
-import { parseHostName } from "../../src/config/host-and-port.ts";
 import { defaultUpstreamNames, knownByAddress, knownByName, knownResolvers } from "../../src/config/known-resolvers.ts";
-import { parseUpstreamAddress } from "../../src/config/upstream-address.ts";
+import { parseHostName } from "../../src/config/syntax/host-and-port.ts";
+import { parseUpstreamAddress } from "../../src/config/syntax/upstream-address.ts";
 import { formatIpAddress, parseIpAddress } from "../../src/wire/ip-address.ts";
 import { nearSyntax } from "./near-syntax.ts";
 

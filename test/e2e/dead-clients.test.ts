@@ -8,7 +8,7 @@ import { rmSync } from "node:fs";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { PEER_OCTETS, type UdpBatch, type UdpSocket } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
 import { query, rcodeOf } from "../support/ask.ts";
 import { formsAndEngines, type RunningFdns, startFdns } from "../support/fdns.ts";
 import { chaosQuery } from "../support/first-answer.ts";

@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundledRoots } from "../../src/runtime/trust-store.ts";
+import { bundledRoots } from "../../src/runtime/tls/trust-store.ts";
 import { forms } from "../support/fdns.ts";
 import { runToEnd, temporaryFolder } from "../support/toolchain.ts";
 

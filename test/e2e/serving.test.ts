@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { decode } from "@leichtgewicht/dns-packet";
-import { hashName, synthesizedA } from "../../src/testupstream/synthesize.ts";
+import { hashName, synthesizedA } from "../../src/testupstream/dns/synthesize.ts";
 import { askTcp, askUdp, extendedErrors, framed, query, rcodeOf } from "../support/ask.ts";
 import { formsAndEngines, type RunningFdns, startFdns } from "../support/fdns.ts";
 import { type ScriptedUpstream, startScriptedUpstream } from "../support/scripted-upstream.ts";

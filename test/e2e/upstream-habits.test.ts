@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "@leichtgewicht/dns-packet";
-import { hashName, synthesizedA } from "../../src/testupstream/synthesize.ts";
+import { hashName, synthesizedA } from "../../src/testupstream/dns/synthesize.ts";
 import { askUdp, query, rcodeOf } from "../support/ask.ts";
 import { type Form, forms, type RunningFdns, startFdns } from "../support/fdns.ts";
 import { type Fate, type HelloRelay, startHelloRelay } from "../support/hello-relay.ts";

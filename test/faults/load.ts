@@ -12,7 +12,7 @@ import { serialize } from "node:v8";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { DATAGRAM_STRIDE, PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
 import { Questions } from "./questions.ts";
 import { newRecords, OUTCOME, type Records } from "./records.ts";
 

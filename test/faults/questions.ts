@@ -1,6 +1,6 @@
 /** The questions of a run, each with a name of its own, and the check of their answers against the name's hash. */
 
-import { hashName } from "../../src/testupstream/synthesize.ts";
+import { hashName } from "../../src/testupstream/dns/synthesize.ts";
 import { NO_EDE, OUTCOME } from "./records.ts";
 
 const HEADER_OCTETS = 12;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { QuestionHash } from "../../src/cache/hash.ts";
+import type { QuestionHash } from "../../src/cache/store/hash.ts";
 import { Arrivals } from "../../src/resolver/arrivals.ts";
 import type { Resolver } from "../../src/resolver/resolver.ts";
 import { BATCH_DATAGRAMS, DATAGRAM_STRIDE, PEER_OCTETS } from "../../src/runtime/runtime.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { QuestionHash } from "../../src/cache/hash.ts";
+import type { QuestionHash } from "../../src/cache/store/hash.ts";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
 import { Arrivals } from "../../src/resolver/arrivals.ts";
 import { ResolverCounters, sources } from "../../src/resolver/counters.ts";
@@ -8,8 +8,8 @@ import { restAfter } from "../../src/resolver/failure-memory.ts";
 import { Resolver } from "../../src/resolver/resolver.ts";
 import type { ResolverParts } from "../../src/resolver/resolver-parts.ts";
 import { PEER_OCTETS } from "../../src/runtime/runtime.ts";
+import { GUILTY } from "../../src/upstream/dot/guilt.ts";
 import { type Exchange, UpstreamError, type UpstreamErrorCode } from "../../src/upstream/exchange.ts";
-import { GUILTY } from "../../src/upstream/guilt.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createSocket, type Socket } from "node:dgram";
-import { askUdp } from "../../src/runtime/ask-udp.ts";
+import { askUdp } from "../../src/runtime/udp/ask-udp.ts";
 
 const open: Socket[] = [];
 afterEach(() => {

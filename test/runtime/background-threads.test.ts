@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { getPriority } from "node:os";
-import { easeBackgroundThreads } from "../../src/runtime/background-threads.ts";
+import { easeBackgroundThreads } from "../../src/runtime/host/background-threads.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 const nameOf = (thread: number) => readFileSync(`/proc/self/task/${thread}/comm`, "latin1").trim();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
-import { coresOfGroups, coresToUse, usableCores } from "../../src/runtime/cores.ts";
+import { coresOfGroups, coresToUse, usableCores } from "../../src/runtime/host/cores.ts";
 
 const read = (files: Record<string, string>) => (path: string) => files[path];
 

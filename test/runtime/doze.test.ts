@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { loopDescriptor } from "../../src/runtime/bun.ts";
-import { DOZE_MS, Doze, type Dozing } from "../../src/runtime/doze.ts";
 import { EAGAIN, type Libc, loadLibc } from "../../src/runtime/libc.ts";
-import type { Readiness } from "../../src/runtime/readiness.ts";
 import { PEER_OCTETS, type UdpSocket } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
+import { DOZE_MS, Doze, type Dozing } from "../../src/runtime/udp/doze.ts";
+import type { Readiness } from "../../src/runtime/udp/readiness.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { openClient, openEcho, rethrow, until } from "./loopback.ts";
 

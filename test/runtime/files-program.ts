@@ -1,6 +1,6 @@
 /** Replaces the file named by its last argument with 16 MiB, prints "written", and goes on until it is ended. */
 
-import { files } from "../../src/runtime/files.ts";
+import { files } from "../../src/runtime/files/files.ts";
 
 const PIECES = 16;
 

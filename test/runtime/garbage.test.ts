@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { boundGarbage } from "../../src/runtime/garbage.ts";
+import { boundGarbage } from "../../src/runtime/host/garbage.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { projectRoot } from "../support/sources.ts";
 import { bun, runToEnd } from "../support/toolchain.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type HttpListener, json, listenHttp, text } from "../../src/runtime/http-listen.ts";
+import { type HttpListener, json, listenHttp, text } from "../../src/runtime/net/http-listen.ts";
 import { sendHttp } from "../support/http-client.ts";
 
 let listener: HttpListener;

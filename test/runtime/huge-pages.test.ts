@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { adviseHugePages } from "../../src/runtime/huge-pages.ts";
+import { adviseHugePages } from "../../src/runtime/host/huge-pages.ts";
 import { MADV_HUGEPAGE } from "../../src/runtime/libc.ts";
 
 const PAGE = 2n ** 16n;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { interfacesOf } from "../../src/runtime/interfaces.ts";
+import { interfacesOf } from "../../src/runtime/host/interfaces.ts";
 
 const FIB_TRIE = `Main:
   +-- 0.0.0.0/0 3 0 5

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { openRouteNews } from "../../src/runtime/host/route-news.ts";
 import { EAGAIN, type Libc } from "../../src/runtime/libc.ts";
-import { openRouteNews } from "../../src/runtime/route-news.ts";
 import { makeNamespace, makeWiredPair, type Namespace } from "../support/namespace.ts";
 
 const ENOBUFS = 105;

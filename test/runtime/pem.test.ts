@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import { certificateBlocks } from "../../src/runtime/pem.ts";
+import { certificateBlocks } from "../../src/runtime/tls/pem.ts";
 import { makeAuthority } from "../../src/testupstream/certificates.ts";
 
 const { caPem } = await makeAuthority("good", ["dot.test"], Date.now);

@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import * as c from "../../src/runtime/libc.ts";
-import { ReadinessRelay, relayedReadiness } from "../../src/runtime/readiness-relay.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
-import { bindUdp } from "../../src/runtime/udp-bind.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
+import { bindUdp } from "../../src/runtime/udp/bind.ts";
+import { ReadinessRelay, relayedReadiness } from "../../src/runtime/udp/readiness-relay.ts";
 import { openClient, openEcho, until } from "./loopback.ts";
 
 const libc = await c.loadLibc();

@@ -1,7 +1,7 @@
 import { edenGC, heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import type { Libc } from "../../src/runtime/libc.ts";
-import { relayedReadiness } from "../../src/runtime/readiness-relay.ts";
+import { relayedReadiness } from "../../src/runtime/udp/readiness-relay.ts";
 
 /** Of what waiting needs; nothing is ever ready. */
 const libc = { fcntl: () => 0, addressOf: () => 0n } as unknown as Libc;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { hasRoute, isRouted } from "../../src/runtime/routes.ts";
+import { hasRoute, isRouted } from "../../src/runtime/host/routes.ts";
 
 const HEADING = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
 const ON_LINK = "eth0\t006433C6\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0";

@@ -4,9 +4,9 @@ import { describe, expect, test } from "bun:test";
 import * as dgram from "node:dgram";
 import * as net from "node:net";
 import { loadLibc } from "../../src/runtime/libc.ts";
+import { listenTcp } from "../../src/runtime/net/streams.ts";
 import { BindError, type Sharing } from "../../src/runtime/runtime.ts";
-import { listenTcp } from "../../src/runtime/streams.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
 import { echoBatch, openClient, rethrow, until } from "./loopback.ts";
 
 const engine = batchedUdpEngine(await loadLibc());

@@ -9,7 +9,7 @@ import * as net from "node:net";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { DATAGRAM_STRIDE, PEER_OCTETS, type UdpEngine, type UdpSocket } from "../../src/runtime/runtime.ts";
 import { parseHost, writeSockaddr } from "../../src/runtime/sockaddr.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
 
 /** A measurement goes on until it had so many: where another thread waits for a core, octets may be the quicker ones. */
 const BATCHES = 100;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import * as c from "../../src/runtime/libc.ts";
-import type { Readiness } from "../../src/runtime/readiness.ts";
 import { BindError } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
+import type { Readiness } from "../../src/runtime/udp/readiness.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { openClient, openEcho, until } from "./loopback.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Libc, loadLibc } from "../../src/runtime/libc.ts";
-import { UdpTurns } from "../../src/runtime/udp-turns.ts";
+import { UdpTurns } from "../../src/runtime/udp/turns.ts";
 import { deno, denoPermissions, runToEnd } from "../support/toolchain.ts";
 
 const libc = await loadLibc();

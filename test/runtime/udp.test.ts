@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import * as dgram from "node:dgram";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { BindError, type UdpSocket } from "../../src/runtime/runtime.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
-import { portableUdpEngine } from "../../src/runtime/udp-portable.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
+import { portableUdpEngine } from "../../src/runtime/udp/portable.ts";
 import { echoBatch, openClient, openEcho, rethrow, until } from "./loopback.ts";
 
 const batched = batchedUdpEngine(await loadLibc());

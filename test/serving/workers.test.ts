@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { CacheStore } from "../../src/cache/store.ts";
+import type { CacheStore } from "../../src/cache/store/store.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Boot } from "../../src/serving/messages.ts";
 import { Workers } from "../../src/serving/workers.ts";

@@ -3,8 +3,8 @@
 import { CacheTime } from "../../src/cache/cache-time.ts";
 import type { LifetimeLimits } from "../../src/cache/lifetime.ts";
 import { lifetimeOf } from "../../src/cache/lifetime.ts";
-import { CacheStore, cacheMemory } from "../../src/cache/store.ts";
-import { storedMessageOctets, writeStoredMessage } from "../../src/cache/stored-message.ts";
+import { CacheStore, cacheMemory } from "../../src/cache/store/store.ts";
+import { storedMessageOctets, writeStoredMessage } from "../../src/cache/store/stored-message.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { question, response } from "./fake-messages.ts";

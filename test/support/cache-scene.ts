@@ -1,9 +1,9 @@
 /** The resolver with a real cache, clients that keep their answers, and upstreams that answer when the test says so. */
 
 import { CacheTime } from "../../src/cache/cache-time.ts";
-import { keyedHash } from "../../src/cache/hash.ts";
 import type { LifetimeLimits } from "../../src/cache/lifetime.ts";
-import { CacheStore } from "../../src/cache/store.ts";
+import { keyedHash } from "../../src/cache/store/hash.ts";
+import { CacheStore } from "../../src/cache/store/store.ts";
 import { AccessList, LOCAL_PREFIXES } from "../../src/policy/access.ts";
 import { Arrivals } from "../../src/resolver/arrivals.ts";
 import { CachedAnswers } from "../../src/resolver/cached-answers.ts";

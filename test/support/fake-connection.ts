@@ -1,5 +1,9 @@
 import type { StreamHandler, TlsOutcome } from "../../src/runtime/runtime.ts";
-import { type ConnectionLimits, type ConnectionOwner, DotConnection } from "../../src/upstream/connection.ts";
+import {
+  type ConnectionLimits,
+  type ConnectionOwner,
+  DotConnection,
+} from "../../src/upstream/connection/connection.ts";
 import type { UpstreamError } from "../../src/upstream/exchange.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { frames } from "./fake-messages.ts";

@@ -2,9 +2,9 @@
 
 import type { UpstreamAddress } from "../../src/config/config.ts";
 import type { ByteStream, TlsDialOptions, TlsOutcome } from "../../src/runtime/runtime.ts";
-import type { ServerLimits, ServerParts } from "../../src/upstream/dot-server.ts";
+import type { DotUpstreamLimits, DotUpstreamParts } from "../../src/upstream/dot/dot-upstream-parts.ts";
 import { Exchange, type UpstreamError } from "../../src/upstream/exchange.ts";
-import type { SetLimits } from "../../src/upstream/upstream-set.ts";
+import type { GroupLimits } from "../../src/upstream/group/group-limits.ts";
 import type { ResponseLayout } from "../../src/wire/response.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import { FakeLog } from "./fake-log.ts";
@@ -93,7 +93,7 @@ export const connectionLimits = {
   maxUnsentOctets: 1_048_576,
   maxUnsolicited: 4,
 };
-export const serverLimits: ServerLimits = {
+export const upstreamLimits: DotUpstreamLimits = {
   connection: connectionLimits,
   maxConnections: 2,
   maxIsolated: 4,
@@ -105,7 +105,7 @@ export const serverLimits: ServerLimits = {
   minSilenceMs: 500,
   maxSilenceMs: 1500,
 };
-export const setLimits: SetLimits = { strategy: "ordered", minAttemptMs: 500, attemptMs: 1500, maxResends: 3 };
+export const groupLimits: GroupLimits = { strategy: "ordered", minAttemptMs: 500, attemptMs: 1500, maxResends: 3 };
 
 /** Dials that the test answers, and the parts a server needs around them. */
 export class FakeNetwork {
@@ -120,7 +120,7 @@ export class FakeNetwork {
     this.clock = clock;
   }
 
-  parts(limits: Partial<ServerLimits> = {}): ServerParts {
+  parts(limits: Partial<DotUpstreamLimits> = {}): DotUpstreamParts {
     return {
       clock: this.clock,
       random: fakeRandom(5),
@@ -134,7 +134,7 @@ export class FakeNetwork {
       },
       lookUp: (hostName, onFound) =>
         this.lookUps.push({ hostName, done: (found, isLast = true) => onFound(found, isLast) }),
-      limits: { ...serverLimits, ...limits },
+      limits: { ...upstreamLimits, ...limits },
     };
   }
 

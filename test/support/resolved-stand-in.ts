@@ -5,9 +5,9 @@
  */
 
 import { type Libc, loadLibc, SO_REUSEADDR, SOL_SOCKET } from "../../src/runtime/libc.ts";
+import { listenTcp } from "../../src/runtime/net/streams.ts";
 import { DATAGRAM_STRIDE, PEER_OCTETS, type UdpSocket } from "../../src/runtime/runtime.ts";
-import { listenTcp } from "../../src/runtime/streams.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
 
 export const STAND_IN_RCODE = 3;
 

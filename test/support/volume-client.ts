@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { loadLibc } from "../../src/runtime/libc.ts";
 import { DATAGRAM_STRIDE, PEER_OCTETS } from "../../src/runtime/runtime.ts";
 import { writeSockaddr } from "../../src/runtime/sockaddr.ts";
-import { batchedUdpEngine } from "../../src/runtime/udp-batched.ts";
+import { batchedUdpEngine } from "../../src/runtime/udp/batched.ts";
 import { FrameReader } from "../../src/wire/frame.ts";
 import { type Ledger, QUERY_OCTETS } from "./volume.ts";
 

@@ -3,7 +3,7 @@
  * record from the name, so an answer that reached the wrong query or the wrong client cannot go unseen.
  */
 
-import { hashName } from "../../src/testupstream/synthesize.ts";
+import { hashName } from "../../src/testupstream/dns/synthesize.ts";
 
 const HEADER_OCTETS = 12;
 /** "v00000000" with the number of the query in hexadecimal, then "volume.test". */

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from "bun:test";
 import { type Behaviour, DEFAULT_BEHAVIOUR, type Fault } from "../../src/testupstream/behaviour.ts";
-import { nameFromText } from "../../src/testupstream/names.ts";
+import { nameFromText } from "../../src/testupstream/dns/names.ts";
+import { hashName } from "../../src/testupstream/dns/synthesize.ts";
 import { parseScenario, type Scenario } from "../../src/testupstream/scenario.ts";
 import { startTestUpstream, type TestUpstream, type TestUpstreamOptions } from "../../src/testupstream/start.ts";
-import { hashName } from "../../src/testupstream/synthesize.ts";
 import { DotClient, framed, hex, queryMessage } from "./dot-client.ts";
 import { tapRecords } from "./record-tap.ts";
 

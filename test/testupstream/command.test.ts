@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testUpstream, testUpstreamOptions } from "../../src/cli/test-upstream.ts";
 import type { Log } from "../../src/observe/log.ts";
-import { nameFromText } from "../../src/testupstream/names.ts";
-import { hashName } from "../../src/testupstream/synthesize.ts";
+import { nameFromText } from "../../src/testupstream/dns/names.ts";
+import { hashName } from "../../src/testupstream/dns/synthesize.ts";
 import { DotClient } from "./dot-client.ts";
 
 const silent: Log = { error() {}, warn() {}, info() {}, debug() {} };

@@ -1,7 +1,7 @@
 /** A small DoT client for the tests of the scripted upstream: it says what it saw and corrects nothing. */
 
 import { connect, type TLSSocket } from "node:tls";
-import { nameFromText } from "../../src/testupstream/names.ts";
+import { nameFromText } from "../../src/testupstream/dns/names.ts";
 
 export interface DotAnswer {
   /** The whole message. */

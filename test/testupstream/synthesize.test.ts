@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { MessageWriter } from "../../src/testupstream/message.ts";
-import { nameFromText } from "../../src/testupstream/names.ts";
-import { Query, queryFacts } from "../../src/testupstream/query.ts";
-import { TYPES } from "../../src/testupstream/rdata.ts";
-import { hashName, synthesizedAnswers } from "../../src/testupstream/synthesize.ts";
+import { MessageWriter } from "../../src/testupstream/dns/message.ts";
+import { nameFromText } from "../../src/testupstream/dns/names.ts";
+import { Query, queryFacts } from "../../src/testupstream/dns/query.ts";
+import { TYPES } from "../../src/testupstream/dns/rdata.ts";
+import { hashName, synthesizedAnswers } from "../../src/testupstream/dns/synthesize.ts";
 import { hex, queryMessage } from "./dot-client.ts";
 
 const NO_OPTIONS = new Uint8Array(0);

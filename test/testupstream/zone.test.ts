@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { MessageWriter } from "../../src/testupstream/message.ts";
-import { nameFromText, nameKey, nameToText } from "../../src/testupstream/names.ts";
-import { Query } from "../../src/testupstream/query.ts";
-import { ipv6Octets, TYPES } from "../../src/testupstream/rdata.ts";
-import { parseZone, zoneAnswers } from "../../src/testupstream/zone.ts";
+import { MessageWriter } from "../../src/testupstream/dns/message.ts";
+import { nameFromText, nameKey, nameToText } from "../../src/testupstream/dns/names.ts";
+import { Query } from "../../src/testupstream/dns/query.ts";
+import { ipv6Octets, TYPES } from "../../src/testupstream/dns/rdata.ts";
+import { parseZone, zoneAnswers } from "../../src/testupstream/dns/zone.ts";
 import { hex, queryMessage } from "./dot-client.ts";
 
 const ZONE = `

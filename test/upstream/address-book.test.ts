@@ -1,11 +1,11 @@
 /** The addresses of one server, and a breaker for each family. */
 
 import { describe, expect, test } from "bun:test";
-import { AddressBook } from "../../src/upstream/address-book.ts";
 import { COUNTER } from "../../src/upstream/counters.ts";
+import { AddressBook } from "../../src/upstream/dial/address-book.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { identity } from "../support/fake-upstream.ts";
-import { Scene, told } from "../support/fake-upstream-set.ts";
+import { Scene, told } from "../support/fake-upstream-group.ts";
 
 /** Its back-offs have no jitter. */
 function open(...hosts: string[]) {
@@ -128,7 +128,7 @@ describe("a server one of whose families leads nowhere", () => {
     return scene;
   }
   const breakers = (scene: Scene) =>
-    Object.fromEntries(scene.set.servers[0]!.gauges().breakers.map(({ family, state }) => [family, state]));
+    Object.fromEntries(scene.set.members[0]!.gauges().breakers.map(({ family, state }) => [family, state]));
   /** Lets time pass with a query now and then that is answered. */
   const pass = (scene: Scene, ms: number) => {
     for (let i = 0; i < ms; i += 50) {
@@ -141,7 +141,7 @@ describe("a server one of whose families leads nowhere", () => {
   test.each(["refuses", "is silent"] as const)("that %s: is open for that family alone, and works", (how) => {
     const scene = withoutIpv6(how);
     expect(breakers(scene)).toEqual({ 4: "closed", 6: "open" });
-    expect(scene.set.servers[0]!.healthy).toBe(true);
+    expect(scene.set.members[0]!.healthy).toBe(true);
     expect(scene.network.log.told).toEqual([]);
   });
 
@@ -158,7 +158,7 @@ describe("a server one of whose families leads nowhere", () => {
     scene.dial(3).secure();
     expect(breakers(scene)).toEqual({ 4: "closed", 6: "closed" });
     expect([scene.dial(3).stream.destroyed, scene.dial(3).queries.length]).toEqual([true, 0]);
-    const { counters } = scene.set.servers[0]!;
+    const { counters } = scene.set.members[0]!;
     const counts = [COUNTER.DIALS, COUNTER.DIAL_FAILURES, COUNTER.HANDSHAKES_FULL].map((one) => counters.of(one));
     expect(counts).toEqual([3, 1, 2]);
   });

@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 import type { TlsOutcome } from "../../src/runtime/runtime.ts";
-import { AddressBook } from "../../src/upstream/address-book.ts";
-import { AddressRace } from "../../src/upstream/address-race.ts";
+import { AddressBook } from "../../src/upstream/dial/address-book.ts";
+import { AddressRace } from "../../src/upstream/dial/address-race.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { fakeRandom } from "../support/fake-random.ts";
 import { FakeStream } from "../support/fake-stream.ts";
-import { identity, serverLimits } from "../support/fake-upstream.ts";
-import { Scene, told } from "../support/fake-upstream-set.ts";
+import { identity, upstreamLimits } from "../support/fake-upstream.ts";
+import { Scene, told } from "../support/fake-upstream-group.ts";
 
 const outcome: TlsOutcome = { protocol: "TLSv1.3", cipher: "any", alpn: "dot", resumed: false };
 const failure = (code: string) => Object.assign(new Error(code), { code });
@@ -23,7 +23,7 @@ class Race {
   readonly #runners: { stream: FakeStream; onSecure: (outcome: TlsOutcome) => void }[] = [];
 
   constructor(hosts: readonly string[]) {
-    this.book = new AddressBook(hosts, this.clock, fakeRandom(), serverLimits.health);
+    this.book = new AddressBook(hosts, this.clock, fakeRandom(), upstreamLimits.health);
     this.race = new AddressRace(
       this.clock,
       this.book,
@@ -203,7 +203,7 @@ describe("a server with two families", () => {
     scene.dial(0).options.onSecure(outcome);
     scene.clock.turn();
     expect(scene.network.dials.map(({ queries }) => queries.length)).toEqual([0, 2]);
-    expect(scene.set.servers[0]!.gauges().connections).toBe(1);
+    expect(scene.set.members[0]!.gauges().connections).toBe(1);
   });
 
   test("a ticket goes to one of them only (RFC 8446, C.4)", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerFacts } from "../../src/upstream/answer-facts.ts";
+import { answerFacts } from "../../src/upstream/examine/answer-facts.ts";
 import { message, opt, question } from "../support/fake-messages.ts";
 
 const answer = (...options: readonly (readonly number[])[]) =>

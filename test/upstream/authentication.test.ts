@@ -2,7 +2,7 @@ import "reflect-metadata";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { createHash, webcrypto } from "node:crypto";
 import type { PeerLeaf } from "../../src/runtime/runtime.ts";
-import { checkLeaf, checkOutcome, spkiHash } from "../../src/upstream/authentication.ts";
+import { checkLeaf, checkOutcome, spkiHash } from "../../src/upstream/dial/authentication.ts";
 
 let raw: Uint8Array;
 let pin: Uint8Array;

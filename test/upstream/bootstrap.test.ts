@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { bootstrapLookUp } from "../../src/upstream/bootstrap.ts";
+import { bootstrapLookUp } from "../../src/upstream/dial/bootstrap.ts";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { name, question, record, response, TO_QUESTION } from "../support/fake-messages.ts";
-import { FakeNetwork, identity, idOf, setLimits } from "../support/fake-upstream.ts";
+import { FakeNetwork, groupLimits, identity, idOf } from "../support/fake-upstream.ts";
 
 const V4 = [192, 0, 2, 1];
 const V6 = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
@@ -17,7 +17,7 @@ class Scene {
   readonly last: boolean[] = [];
 
   constructor(servers = [identity("10.0.0.1")]) {
-    this.bootstrap = bootstrapLookUp(servers, this.network.parts(), { ...setLimits, lookUpMs: 4000 });
+    this.bootstrap = bootstrapLookUp(servers, this.network.parts(), { ...groupLimits, lookUpMs: 4000 });
   }
 
   lookUp(hostName = "dns.test"): this {

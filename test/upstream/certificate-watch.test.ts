@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import type { PeerLeaf } from "../../src/runtime/runtime.ts";
 import { makeAuthority } from "../../src/testupstream/certificates.ts";
-import { CertificateWatch } from "../../src/upstream/certificate-watch.ts";
+import { CertificateWatch } from "../../src/upstream/health/certificate-watch.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeLog } from "../support/fake-log.ts";
 import { identity } from "../support/fake-upstream.ts";
-import { Scene as SetScene } from "../support/fake-upstream-set.ts";
+import { Scene as SetScene } from "../support/fake-upstream-group.ts";
 
 const DAY_MS = 86_400_000;
 const MANY_DAYS = 60;

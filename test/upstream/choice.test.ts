@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { strategies } from "../../src/config/config.ts";
-import { choiceOf, registrableStart } from "../../src/upstream/choice.ts";
-import type { DotServer } from "../../src/upstream/dot-server.ts";
-import { ResponseTimes } from "../../src/upstream/response-times.ts";
+import type { DotUpstream } from "../../src/upstream/dot/dot-upstream.ts";
+import { ResponseTimes } from "../../src/upstream/dot/response-times.ts";
+import { choiceOf, registrableStart } from "../../src/upstream/group/choice.ts";
 import { name } from "../support/fake-messages.ts";
 import { numbersFrom } from "../support/fake-random.ts";
 import { FakeExchange } from "../support/fake-upstream.ts";
-import { some } from "../support/fake-upstream-set.ts";
+import { some } from "../support/fake-upstream-group.ts";
 
 /** As much of a server as a choice looks at. */
 class Candidate {
@@ -30,7 +30,7 @@ const candidates = (many: number): Candidate[] =>
 const chooser = (strategy: (typeof strategies)[number]) => {
   const choose = choiceOf(strategy);
   return (from: Candidate[], label = "a") =>
-    choose(from as unknown as DotServer[], new FakeExchange(label).query, 0) as unknown as Candidate;
+    choose(from as unknown as DotUpstream[], new FakeExchange(label).query, 0) as unknown as Candidate;
 };
 
 describe("fastest", () => {

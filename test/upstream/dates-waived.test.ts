@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
-import { datesWaivedSet } from "../../src/upstream/dates-waived.ts";
+import { datesWaivedGroup } from "../../src/upstream/dates-waived.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { FakeExchange, FakeNetwork, identity, setLimits } from "../support/fake-upstream.ts";
+import { FakeExchange, FakeNetwork, groupLimits, identity } from "../support/fake-upstream.ts";
 
 const BUILT_MS = 1000;
 const pins = { spkiPins: [new Uint8Array(32)] };
 
-function scene(...identities: Parameters<typeof datesWaivedSet>[0]) {
+function scene(...identities: Parameters<typeof datesWaivedGroup>[0]) {
   const network = new FakeNetwork(new FakeClock());
-  return { network, set: datesWaivedSet(identities, network.parts(), setLimits, BUILT_MS) };
+  return { network, set: datesWaivedGroup(identities, network.parts(), groupLimits, BUILT_MS) };
 }
 
 test("only upstreams with pins are dialled, with their dates waived and without a ticket", () => {

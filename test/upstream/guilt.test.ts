@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { GUILTY, pauseMs } from "../../src/upstream/dot/guilt.ts";
 import type { UpstreamError } from "../../src/upstream/exchange.ts";
-import { GUILTY, pauseMs } from "../../src/upstream/guilt.ts";
 import { answerTo, type FakeDial, labelOf } from "../support/fake-upstream.ts";
-import { labels, one, type Scene, told, two } from "../support/fake-upstream-set.ts";
+import { labels, one, type Scene, told, two } from "../support/fake-upstream-group.ts";
 
 const isPoison = (query: Uint8Array) => labelOf(query).startsWith("poison");
 
@@ -63,7 +63,7 @@ describe("a name for which connections are reset", () => {
     expect(told(others)).toEqual(others.map(() => "answer 0"));
     expect(told(poison)).toEqual(poison.map(() => "closed"));
     for (const { label } of poison) expect(sendsOf(scene, label)).toBeLessThanOrEqual(6);
-    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual(scene.set.servers.map(() => true));
+    expect(scene.set.members.map(({ healthy }) => healthy)).toEqual(scene.set.members.map(() => true));
     expect(scene.network.log.told).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe("a name for which connections are reset", () => {
     servers.serve(1000);
     expect(failedOf).toBe(GUILTY);
     expect(sendsOf(scene, "poison")).toBeLessThanOrEqual(4);
-    expect([scene.set.servers[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
+    expect([scene.set.members[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
     const after = scene.ask("n");
     servers.serve(30);
     expect(told(after)).toEqual(["answer 0"]);
@@ -155,7 +155,7 @@ describe("a name for which connections fall silent", () => {
     expect(asked.filter(({ told }) => told.join() !== "answer 0").map(({ label }) => label)).toEqual([]);
     expect(told(poison).filter((one) => one === "answer 0")).toEqual([]);
     for (const { label } of poison) expect(sendsOf(scene, label)).toBeLessThanOrEqual(6);
-    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual(scene.set.servers.map(() => true));
+    expect(scene.set.members.map(({ healthy }) => healthy)).toEqual(scene.set.members.map(() => true));
   });
 });
 

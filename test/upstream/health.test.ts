@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
-import { Health } from "../../src/upstream/health.ts";
+import { Health } from "../../src/upstream/health/health.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { fakeRandom } from "../support/fake-random.ts";
 

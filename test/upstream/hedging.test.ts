@@ -2,15 +2,15 @@
 
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/upstream/counters.ts";
-import { HedgeBudget } from "../../src/upstream/hedging.ts";
-import type { SetLimits } from "../../src/upstream/upstream-set.ts";
+import type { GroupLimits } from "../../src/upstream/group/group-limits.ts";
+import { HedgeBudget } from "../../src/upstream/group/hedging.ts";
 import { answerTo, labelOf } from "../support/fake-upstream.ts";
-import { type Scene, some, told } from "../support/fake-upstream-set.ts";
+import { type Scene, some, told } from "../support/fake-upstream-group.ts";
 
 const SERVFAIL = 0x8182;
 
 /** Servers with a connection each, the first of which answered so often after so many milliseconds. */
-function measured(answerMs = 10, answers = 100, limits: Partial<SetLimits> = {}, servers = 2): Scene {
+function measured(answerMs = 10, answers = 100, limits: Partial<GroupLimits> = {}, servers = 2): Scene {
   const scene = some(servers, {}, limits);
   scene.set.warm();
   for (const dial of scene.network.dials) dial.secure();
@@ -31,7 +31,7 @@ function query(scene: Scene, server: number, label: string): Uint8Array {
 
 const asked = (scene: Scene, server: number) => scene.dial(server).queries.map(labelOf);
 const count = (scene: Scene, server: number, counter: keyof typeof COUNTER) =>
-  scene.set.servers[server]!.counters.of(COUNTER[counter]);
+  scene.set.members[server]!.counters.of(COUNTER[counter]);
 
 describe("when the first is late", () => {
   test("a second is asked, not before, and whichever answers first has answered", () => {
@@ -44,7 +44,7 @@ describe("when the first is late", () => {
     scene.dial(1).send(answerTo(query(scene, 1, "late")));
     expect(late!.told).toEqual(["answer 0"]);
     expect([count(scene, 1, "HEDGES"), count(scene, 1, "HEDGE_WINS"), count(scene, 0, "ABANDONED")]).toEqual([1, 1, 1]);
-    expect(scene.set.servers.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+    expect(scene.set.members.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
   });
 
   test("the first may still be first: then the second is taken back", () => {
@@ -54,7 +54,7 @@ describe("when the first is late", () => {
     scene.dial(0).send(answerTo(query(scene, 0, "late")));
     expect(late!.told).toEqual(["answer 0"]);
     expect([count(scene, 1, "HEDGES"), count(scene, 1, "HEDGE_WINS"), count(scene, 1, "ABANDONED")]).toEqual([1, 0, 1]);
-    expect(scene.set.servers.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+    expect(scene.set.members.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
   });
 
   test.each([
@@ -74,7 +74,7 @@ describe("when the first is late", () => {
 
   test("late is what its own answers say: a slow server's second is asked later", () => {
     const scene = measured(200, 30);
-    const { p95Ms } = scene.set.servers[0]!.times;
+    const { p95Ms } = scene.set.members[0]!.times;
     scene.ask("late");
     scene.clock.advance(p95Ms - 1);
     expect(asked(scene, 1)).toEqual([]);

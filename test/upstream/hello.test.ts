@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import type { TlsHello } from "../../src/config/config.ts";
 import type { ByteStream } from "../../src/runtime/runtime.ts";
-import { Hello } from "../../src/upstream/hello.ts";
+import { Hello } from "../../src/upstream/dial/hello.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeDial } from "../support/fake-upstream.ts";
 

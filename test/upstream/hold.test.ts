@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/upstream/counters.ts";
-import { labels, one, told, two } from "../support/fake-upstream-set.ts";
+import { labels, one, told, two } from "../support/fake-upstream-group.ts";
 
 describe("a host that has no way to any upstream", () => {
   test("keeps queries for a moment, and sends them when it has one again", () => {
@@ -13,7 +13,7 @@ describe("a host that has no way to any upstream", () => {
     scene.clock.advance(300);
     for (const dial of scene.network.dials) if (!dial.stream.closed) dial.secure().answerAll();
     expect(told(asked)).toEqual(["answer 0"]);
-    for (const { counters } of scene.set.servers) expect(counters.of(COUNTER.HEDGES)).toBe(0);
+    for (const { counters } of scene.set.members) expect(counters.of(COUNTER.HEDGES)).toBe(0);
   });
 
   test("fails them after two seconds", () => {
@@ -50,21 +50,21 @@ describe("a host that has no way to any upstream", () => {
     const asked = scene.ask("a");
     scene.dial(0).fail(code);
     scene.dial(1).fail(code);
-    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual([true, true]);
+    expect(scene.set.members.map(({ healthy }) => healthy)).toEqual([true, true]);
     // A burst makes no further dial for a moment.
     scene.clock.advance(500);
     expect(scene.network.dials).toHaveLength(2);
     scene.clock.advance(700);
     scene.dial(2).secure().answerAll();
     expect(told(asked)).toEqual(["answer 0"]);
-    expect(scene.set.servers.map(({ healthy }) => healthy)).toEqual([true, true]);
+    expect(scene.set.members.map(({ healthy }) => healthy)).toEqual([true, true]);
   });
 
   test.each(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])("%s says nothing of an address family", (code) => {
     const scene = two();
     scene.ask("a");
     scene.dial(0).fail(code);
-    expect(scene.set.servers[0]!.gauges().breakers.map(({ state }) => state)).toEqual(["closed"]);
+    expect(scene.set.members[0]!.gauges().breakers.map(({ state }) => state)).toEqual(["closed"]);
   });
 });
 

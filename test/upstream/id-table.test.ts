@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { IdTable } from "../../src/upstream/connection/id-table.ts";
 import type { Exchange } from "../../src/upstream/exchange.ts";
-import { IdTable } from "../../src/upstream/id-table.ts";
 import { fakeRandom, numbersFrom } from "../support/fake-random.ts";
 import { FakeExchange } from "../support/fake-upstream.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { IdleHorizon } from "../../src/upstream/idle-horizon.ts";
+import { IdleHorizon } from "../../src/upstream/dot/idle-horizon.ts";
 import { opt, option, question, response } from "../support/fake-messages.ts";
 import { answerTo, idOf } from "../support/fake-upstream.ts";
-import { one, type Scene, told } from "../support/fake-upstream-set.ts";
+import { one, type Scene, told } from "../support/fake-upstream-group.ts";
 
 const horizon = () => new IdleHorizon({ idleMs: 8000, maxIdleMs: 60_000 });
 
@@ -85,7 +85,7 @@ describe("connections", () => {
     answerWithKeepalive(scene, 300);
     scene.clock.advance(23_999);
     expect(scene.dial(0).stream.destroyed).toBe(false);
-    expect(scene.set.servers[0]!.gauges().idleHorizonMs).toBe(30_000);
+    expect(scene.set.members[0]!.gauges().idleHorizonMs).toBe(30_000);
     scene.clock.advance(1);
     expect(scene.dial(0).stream.destroyed).toBe(true);
     scene.ask("b");
@@ -121,7 +121,7 @@ describe("connections", () => {
     expect(scene.dial(1).stream.destroyed).toBe(true);
     expect(told(asked)).toEqual(["answer 0", "answer 0"]);
     expect(scene.network.log.told).toEqual([]);
-    expect(scene.set.servers[0]!.gauges().breakers).toEqual([{ family: 4, state: "closed" }]);
+    expect(scene.set.members[0]!.gauges().breakers).toEqual([{ family: 4, state: "closed" }]);
   });
 
   test("whose timer is late, as after a suspend, are not used", () => {
@@ -155,6 +155,6 @@ describe("connections", () => {
     }
     answerWithKeepalive(scene, 0);
     expect(last.stream.destroyed).toBe(true);
-    expect(scene.set.servers[0]!.gauges().idleHorizonMs).toBe(2000);
+    expect(scene.set.members[0]!.gauges().idleHorizonMs).toBe(2000);
   });
 });

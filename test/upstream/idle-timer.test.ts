@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Clock } from "../../src/runtime/runtime.ts";
-import { IdleTimer } from "../../src/upstream/idle-timer.ts";
+import { IdleTimer } from "../../src/upstream/connection/idle-timer.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 /** A timer, and how many the clock was asked for. */

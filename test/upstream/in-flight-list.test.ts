@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Exchange } from "../../src/upstream/exchange.ts";
-import { InFlightList } from "../../src/upstream/in-flight-list.ts";
+import { InFlightList } from "../../src/upstream/group/in-flight-list.ts";
 
 class Named extends Exchange {
   readonly name: number;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { defaults } from "../../src/config/defaults.ts";
 import { COUNTER } from "../../src/upstream/counters.ts";
-import { Lifespan } from "../../src/upstream/lifespan.ts";
+import { Lifespan } from "../../src/upstream/dot/lifespan.ts";
 import { answerTo, type FakeDial } from "../support/fake-upstream.ts";
-import { labels, one, type Scene, some, told } from "../support/fake-upstream-set.ts";
+import { labels, one, type Scene, some, told } from "../support/fake-upstream-group.ts";
 
 describe("how many queries a connection is good for", () => {
   test("any number, on few connections, dialled one at a time, as long as nothing else was seen", () => {
@@ -104,7 +104,7 @@ describe("a server that ends each connection after so many answers", () => {
     expect(most).toBeLessThanOrEqual(16);
     // Two lives to learn it, and what growing again costs now and then.
     expect(scene.network.dials.length).toBeLessThanOrEqual(Math.ceil(200 / answersEach) * 1.3 + 8);
-    expect([scene.set.servers[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
+    expect([scene.set.members[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
   });
 
   test("one after another: no query is sent twice", () => {
@@ -115,7 +115,7 @@ describe("a server that ends each connection after so many answers", () => {
       expect(told(asked)).toEqual(["answer 0"]);
       scene.clock.advance(10);
     }
-    expect(scene.set.servers[0]!.counters.of(COUNTER.ATTEMPTS)).toBe(50);
+    expect(scene.set.members[0]!.counters.of(COUNTER.ATTEMPTS)).toBe(50);
   });
 
   test("when it stops doing so, its connections live long again", () => {

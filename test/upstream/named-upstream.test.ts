@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
 import { identity } from "../support/fake-upstream.ts";
-import { Scene, told } from "../support/fake-upstream-set.ts";
+import { Scene, told } from "../support/fake-upstream-group.ts";
 
 describe("an upstream given by name", () => {
   const named = () => new Scene([identity("dns.test", { addresses: [], hostName: "dns.test", adn: "dns.test" })]);

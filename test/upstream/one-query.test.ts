@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { askOnce, type OneAnswer } from "../../src/upstream/examine/one-query.ts";
 import type { UpstreamError } from "../../src/upstream/exchange.ts";
-import { askOnce, type OneAnswer } from "../../src/upstream/one-query.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { question } from "../support/fake-messages.ts";
 import { fakeRandom } from "../support/fake-random.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { connectionLimits, identity, labelOf } from "../support/fake-upstream.ts";
-import { labels, one, Scene, told, two } from "../support/fake-upstream-set.ts";
+import { labels, one, Scene, told, two } from "../support/fake-upstream-group.ts";
 
 describe("one upstream", () => {
   test("is dialled with its own parameters, once for many queries", () => {
@@ -171,11 +171,11 @@ describe("one upstream", () => {
     const scene = one({ connection: { ...connectionLimits, maxTakenIds: 2 }, maxWaiting: 3, maxConnections: 1 });
     const asked = scene.ask(...labels(7));
     expect(asked.map(({ told }) => told.join())).toEqual(["", "", "", "", "", "overloaded", "overloaded"]);
-    expect(scene.set.servers[0]!.inFlight).toBe(5);
+    expect(scene.set.members[0]!.inFlight).toBe(5);
     scene.dial(0).secure();
     for (let i = 0; i < 3; i++) scene.dial(0).answerAll();
     expect(told(asked)).toEqual([...new Array(5).fill("answer 0"), "overloaded", "overloaded"]);
-    expect(scene.set.servers[0]!.healthy).toBe(true);
+    expect(scene.set.members[0]!.healthy).toBe(true);
   });
 
   test("a server that refuses a second connection is not failing, and is asked for one once a second", () => {
@@ -189,7 +189,7 @@ describe("one upstream", () => {
     for (let i = 0; i < 12; i++) scene.dial(0).answerAll();
     expect(told(asked)).toEqual(new Array(23).fill("answer 0"));
     expect(scene.network.dials).toHaveLength(2);
-    expect([scene.set.servers[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
+    expect([scene.set.members[0]!.healthy, scene.network.log.told]).toEqual([true, []]);
     scene.clock.advance(1000);
     scene.ask("d", "e");
     expect(scene.network.dials).toHaveLength(3);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { OutgoingQueries } from "../../src/upstream/outgoing.ts";
+import { OutgoingQueries } from "../../src/upstream/connection/outgoing.ts";
 import { Query } from "../../src/wire/query.ts";
 import { message } from "../support/fake-messages.ts";
 

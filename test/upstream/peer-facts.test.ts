@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { makeAuthority } from "../../src/testupstream/certificates.ts";
-import { matchingName, pinOf, subjectsOf } from "../../src/upstream/peer-facts.ts";
+import { matchingName, pinOf, subjectsOf } from "../../src/upstream/examine/peer-facts.ts";
 
 const leaf = (subjectAltName: string | undefined) => ({ raw: new Uint8Array(0), subjectAltName, notAfterMs: 0 });
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
+import { type ProbeAnswer, ProbeConnection } from "../../src/upstream/examine/probe-connection.ts";
 import { UpstreamError } from "../../src/upstream/exchange.ts";
-import { type ProbeAnswer, ProbeConnection } from "../../src/upstream/probe-connection.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { question } from "../support/fake-messages.ts";
 import { fakeRandom } from "../support/fake-random.ts";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { type Scene as ConnectionScene, ready } from "../support/fake-connection.ts";
 import { frames } from "../support/fake-messages.ts";
 import { answerTo, type FakeDial, FakeExchange, idOf, labelOf } from "../support/fake-upstream.ts";
-import { one, type Scene, told, two } from "../support/fake-upstream-set.ts";
+import { one, type Scene, told, two } from "../support/fake-upstream-group.ts";
 
 describe("a connection", () => {
   const asked = (...names: string[]): ConnectionScene => {
@@ -124,7 +124,7 @@ describe("an upstream whose answers are held up", () => {
 
   test("as are those of the other: what a dead connection carried is sent again on a new one of the same upstream", () => {
     const scene = twoMeasured();
-    const { times } = scene.set.servers[1]!;
+    const { times } = scene.set.members[1]!;
     times.p95Ms = 400; // out of date, as it is rarely asked: its silence is noticed later
     const asked = [...askFor(scene, 3, undefined), ...scene.ask("x")];
     scene.clock.advance(560);
@@ -139,7 +139,7 @@ describe("an upstream whose answers are held up", () => {
     const scene = twoMeasured();
     const [first, second] = scene.network.dials as [FakeDial, FakeDial];
     askFor(scene, 50, second);
-    const [server] = scene.set.servers;
+    const [server] = scene.set.members;
     expect(server!.stalledForMs(scene.clock.nowMs())).toBeGreaterThanOrEqual(49);
     first.answerAll();
     expect(server!.stalledForMs(scene.clock.nowMs())).toBe(0);
@@ -173,7 +173,7 @@ describe("an upstream whose answers are held up", () => {
     }
     expect(slow!.told).toEqual(["timeout"]);
     expect([dial.stream.destroyed, scene.network.dials.length]).toEqual([false, 1]);
-    expect(scene.set.servers[0]!.answerDue).toBe(false);
+    expect(scene.set.members[0]!.answerDue).toBe(false);
   });
 });
 

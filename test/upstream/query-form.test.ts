@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { message, opt, question } from "../support/fake-messages.ts";
 import { answerTo, type FakeDial, FakeExchange, labelOf } from "../support/fake-upstream.ts";
-import { one, type Scene, told, two } from "../support/fake-upstream-set.ts";
+import { one, type Scene, told, two } from "../support/fake-upstream-group.ts";
 
 const [NOERROR, FORMERR, SERVFAIL, NOTIMP] = [0x8180, 0x8181, 0x8182, 0x8184];
 
@@ -160,7 +160,7 @@ describe("a complaint that what fdns adds may have caused", () => {
     scene.ask("a");
     scene.dial(0).secure();
     serve(scene.dial(0), () => FORMERR!);
-    const { counters } = scene.set.servers[0]!;
+    const { counters } = scene.set.members[0]!;
     expect([counters.of(0), counters.of(1)]).toEqual([2, 2]);
   });
 });

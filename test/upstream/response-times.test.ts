@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ResponseTimes } from "../../src/upstream/response-times.ts";
+import { ResponseTimes } from "../../src/upstream/dot/response-times.ts";
 import { numbersFrom } from "../support/fake-random.ts";
 
 describe("the estimates of a server's answer times", () => {

@@ -7,7 +7,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Strategy, strategies } from "../../src/config/config.ts";
 import { COUNTER, failureKinds, type UpstreamCounters } from "../../src/upstream/counters.ts";
-import { UpstreamSet } from "../../src/upstream/upstream-set.ts";
+import { UpstreamGroup } from "../../src/upstream/group/upstream-group.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import {
   answerTo,
@@ -15,10 +15,10 @@ import {
   type FakeDial,
   FakeExchange,
   FakeNetwork,
+  groupLimits,
   identity,
   idOf,
   labelOf,
-  setLimits,
 } from "../support/fake-upstream.ts";
 
 const events = [
@@ -42,7 +42,7 @@ const events = [
 class World {
   readonly clock = new FakeClock();
   readonly network = new FakeNetwork(this.clock);
-  readonly set: UpstreamSet;
+  readonly set: UpstreamGroup;
   readonly asked: FakeExchange[] = [];
   readonly #secured = new Set<FakeDial>();
   /** Queries that were answered, by connection. */
@@ -54,7 +54,7 @@ class World {
     );
     const connection = { ...connectionLimits, maxTakenIds: 6, maxUnsolicited: 2 };
     const parts = this.network.parts({ connection, maxWaiting: 3 });
-    this.set = new UpstreamSet(identities, parts, { ...setLimits, strategy });
+    this.set = new UpstreamGroup(identities, parts, { ...groupLimits, strategy });
   }
 
   happen(event: string, which: number): void {
@@ -70,7 +70,7 @@ class World {
   }
 
   countOf(counter: (typeof COUNTER)[keyof typeof COUNTER]): number {
-    return this.set.servers.reduce((sum, { counters }) => sum + counters.of(counter), 0);
+    return this.set.members.reduce((sum, { counters }) => sum + counters.of(counter), 0);
   }
 
   #ask(): void {
@@ -111,7 +111,7 @@ class World {
   }
 
   #expectCountersAddUp(): void {
-    for (const { counters, inFlight } of this.set.servers) {
+    for (const { counters, inFlight } of this.set.members) {
       expect(endedAttempts(counters) + inFlight).toBe(counters.of(COUNTER.ATTEMPTS));
     }
   }
@@ -160,7 +160,7 @@ test("each exchange is told exactly once, and of its own answer", () => {
 test("an exchange that is used again from within its own telling is told once for each begin()", () => {
   const clock = new FakeClock();
   const network = new FakeNetwork(clock);
-  const set = new UpstreamSet([identity("10.0.0.1")], network.parts(), setLimits);
+  const set = new UpstreamGroup([identity("10.0.0.1")], network.parts(), groupLimits);
   const exchange = new FakeExchange("a", clock.nowMs() + 4000);
   exchange.onTold = () => {
     if (exchange.told.length >= 3) return;

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { opt, option, question, response, uint16 } from "../support/fake-messages.ts";
 import { answerTo, type FakeDial, idOf } from "../support/fake-upstream.ts";
-import { some, told, two } from "../support/fake-upstream-set.ts";
+import { some, told, two } from "../support/fake-upstream-group.ts";
 
 const SERVFAIL = 0x8182;
 const REFUSED = 0x8185;
@@ -123,7 +123,7 @@ describe("a second opinion", () => {
       second!.answerAll(flags);
       expect(told(asked)).toEqual([itself]);
     }
-    for (const server of scene.set.servers) expect(server.gauges().breakers).toEqual([{ family: 4, state: "closed" }]);
+    for (const server of scene.set.members) expect(server.gauges().breakers).toEqual([{ family: 4, state: "closed" }]);
     expect(scene.dial(0).queries).toHaveLength(100);
     expect(scene.network.log.told).toEqual([]);
   });

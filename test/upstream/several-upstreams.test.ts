@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { answerTo, connectionLimits, type FakeDial, labelOf, serverLimits } from "../support/fake-upstream.ts";
-import { one, told, two } from "../support/fake-upstream-set.ts";
+import { answerTo, connectionLimits, type FakeDial, labelOf, upstreamLimits } from "../support/fake-upstream.ts";
+import { one, told, two } from "../support/fake-upstream-group.ts";
 
 describe("more than one upstream", () => {
   test("the first is preferred; the next takes over when it fails, and a query fails when all have", () => {
@@ -78,7 +78,7 @@ describe("more than one upstream", () => {
   });
 
   test("the back-off doubles with each failed probe, up to its bound", () => {
-    const scene = two({ health: { ...serverLimits.health, maxBackOffMs: 5000 } });
+    const scene = two({ health: { ...upstreamLimits.health, maxBackOffMs: 5000 } });
     scene.ask("a");
     scene.dial(0).fail("ECONNREFUSED");
     scene.dial(1).secure().answerAll();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { answerTo, identity } from "../support/fake-upstream.ts";
-import { one, Scene, told, two } from "../support/fake-upstream-set.ts";
+import { one, Scene, told, two } from "../support/fake-upstream-group.ts";
 
 describe("stop()", () => {
   test("waits for what is in flight, then ends every connection and says nothing", async () => {

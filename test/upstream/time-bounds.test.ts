@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/upstream/counters.ts";
-import { answerTo, labelOf, serverLimits } from "../support/fake-upstream.ts";
-import { labels, one, told, two } from "../support/fake-upstream-set.ts";
+import { answerTo, labelOf, upstreamLimits } from "../support/fake-upstream.ts";
+import { labels, one, told, two } from "../support/fake-upstream-group.ts";
 
 describe("time", () => {
   test("a query fails when its time is over, and its late answer is dropped", () => {
@@ -79,7 +79,7 @@ describe("time", () => {
       scene.dial(0).answerAll();
     }
     // The estimate begins at twice the mean, and comes down slowly.
-    const { p95Ms } = scene.set.servers.find(({ identity }) => identity.text === scene.hosts[0])!.times;
+    const { p95Ms } = scene.set.members.find(({ identity }) => identity.text === scene.hosts[0])!.times;
     const boundMs = Math.min(1500, Math.max(500, 8 * p95Ms));
     expect(Math.abs(boundMs - attemptMs)).toBeLessThanOrEqual(attemptMs / 5);
     scene.ask("a");
@@ -120,13 +120,13 @@ describe("time", () => {
     scene.dial(1).fail("ECONNREFUSED");
     scene.ask(...labels(200));
     scene.clock.advance(4100);
-    const { counters } = scene.set.servers[1]!;
+    const { counters } = scene.set.members[1]!;
     expect(counters.of(COUNTER.HEDGES)).toBeGreaterThan(8);
     expect(counters.of(COUNTER.HEDGES)).toBeLessThanOrEqual(11);
   });
 
   test("a failing upstream that came back answers what the only working one does not", () => {
-    const scene = two({ health: { ...serverLimits.health, minBackOffMs: 30_000 } });
+    const scene = two({ health: { ...upstreamLimits.health, minBackOffMs: 30_000 } });
     scene.set.warm();
     scene.dial(1).fail("ECONNREFUSED");
     const [asked] = scene.ask("a");

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/upstream/counters.ts";
 import { answerTo, type FakeDial, identity, labelOf } from "../support/fake-upstream.ts";
-import { labels, one, Scene, told, two } from "../support/fake-upstream-set.ts";
+import { labels, one, Scene, told, two } from "../support/fake-upstream-group.ts";
 
 /** One upstream with a connection that has answered so often, each time after so long. */
 function measured(answerMs: number, answers = 200): Scene {
@@ -49,7 +49,7 @@ describe("silence", () => {
     const scene = answerMs === 0 ? one() : measured(answerMs);
     scene.ask("a");
     if (answerMs === 0) scene.dial(0).secure();
-    const allowedMs = expectedMs || 4 * scene.set.servers[0]!.times.p95Ms;
+    const allowedMs = expectedMs || 4 * scene.set.members[0]!.times.p95Ms;
     const silentMs = silenceOf(scene, scene.dial(0));
     expect(silentMs).toBeGreaterThanOrEqual(allowedMs);
     expect(silentMs).toBeLessThanOrEqual(allowedMs + 40);
@@ -136,7 +136,7 @@ describe("a slow name", () => {
     }
     expect([told(asked), told(others)]).toEqual([["timeout"], new Array(50).fill("answer 0")]);
     expect([scene.network.dials.length, scene.network.log.told.length]).toEqual([1, 0]);
-    expect(scene.set.servers[0]!.healthy).toBe(true);
+    expect(scene.set.members[0]!.healthy).toBe(true);
   });
 
   test("that is all there is: a question of our own shows that the connection lives, and its answer is awaited", () => {
@@ -149,10 +149,10 @@ describe("a slow name", () => {
     answer(scene.dial(0), "slow");
     expect(slow!.told).toEqual(["answer 0"]);
     expect([scene.network.dials.length, scene.network.log.told.length]).toEqual([1, 0]);
-    const { counters } = scene.set.servers[0]!;
+    const { counters } = scene.set.members[0]!;
     expect(counters.of(COUNTER.SILENT_CLOSES)).toBe(0);
     expect(counters.of(COUNTER.ATTEMPTS)).toBe(counters.of(COUNTER.ANSWERS));
-    expect(scene.set.servers[0]!.times.p95Ms).toBeLessThan(500);
+    expect(scene.set.members[0]!.times.p95Ms).toBeLessThan(500);
   });
 
   test("that question is asked once while nothing is heard, and does not put off the end", () => {
@@ -172,9 +172,9 @@ describe("what was in flight on a silent connection", () => {
     expect(scene.dial(1).secure().queries.map(labelOf)).toEqual([...labels(50), ""]); // and a probe
     scene.dial(1).answerAll();
     expect(told(asked)).toEqual(new Array(50).fill("answer 0"));
-    expect(scene.set.servers[0]!.healthy).toBe(true);
+    expect(scene.set.members[0]!.healthy).toBe(true);
     expect(scene.network.log.told).toEqual([]);
-    expect(scene.set.servers[0]!.counters.of(COUNTER.RESENDS)).toBe(50);
+    expect(scene.set.members[0]!.counters.of(COUNTER.RESENDS)).toBe(50);
   });
 
   test("goes to another server, while a probe finds out about the first", () => {
@@ -186,10 +186,10 @@ describe("what was in flight on a silent connection", () => {
     expect(scene.hosts).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.1"]);
     scene.dial(1).secure().answerAll();
     expect(told(asked)).toEqual(new Array(20).fill("answer 0"));
-    expect(scene.set.servers[0]!.gauges().breakers).toEqual([{ family: 4, state: "half-open" }]);
+    expect(scene.set.members[0]!.gauges().breakers).toEqual([{ family: 4, state: "half-open" }]);
     expect(scene.dial(2).secure().queries.map(labelOf)).toEqual([""]);
     scene.dial(2).answerAll();
-    expect(scene.set.servers[0]!.gauges().breakers).toEqual([{ family: 4, state: "closed" }]);
+    expect(scene.set.members[0]!.gauges().breakers).toEqual([{ family: 4, state: "closed" }]);
     expect(scene.network.log.told).toEqual([]);
   });
 
@@ -218,12 +218,12 @@ describe("what was in flight on a silent connection", () => {
     scene.dial(0).secure();
     silenceOf(scene, scene.dial(0));
     expect(scene.hosts).toEqual(["10.0.0.1", "2001:db8::1"]);
-    expect(scene.set.servers[0]!.gauges().breakers).toEqual([
+    expect(scene.set.members[0]!.gauges().breakers).toEqual([
       { family: 4, state: "half-open" },
       { family: 6, state: "half-open" },
     ]);
     scene.dial(1).secure().answerAll();
-    expect(scene.set.servers[0]!.gauges().breakers).toEqual([
+    expect(scene.set.members[0]!.gauges().breakers).toEqual([
       { family: 4, state: "open" },
       { family: 6, state: "closed" },
     ]);
@@ -242,7 +242,7 @@ describe("a connection that the server ends", () => {
     scene.dial(1).secure().answerAll();
     expect(told(asked)).toEqual(["answer 0"]);
     expect(scene.network.log.told).toEqual([]);
-    expect(scene.set.servers[0]!.counters.of(COUNTER.IDLE_CLOSES)).toBe(1);
+    expect(scene.set.members[0]!.counters.of(COUNTER.IDLE_CLOSES)).toBe(1);
   });
 
   test.each([

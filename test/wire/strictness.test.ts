@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { shapeOf } from "../../src/wire/rdata-shapes.ts";
+import { shapeOf } from "../../src/wire/rdata/shapes.ts";
 import { ResponseLayout } from "../../src/wire/response.ts";
 import { name, nameOfOctets, question, record, response, TO_QUESTION, uint16 } from "../support/fake-messages.ts";
 
