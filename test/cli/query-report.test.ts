@@ -35,6 +35,7 @@ function asked(parts: Partial<Asked> = {}): Asked {
       handshakeMs: 20,
       answerMs: 0.04,
     },
+    rejected: undefined,
     helloSize: "full",
     peer: { san: "DNS:dot.test", subjects: [`CN=${HOSTILE}`], rootsOrigin: "x", pin: undefined, daysLeft: 1 },
     again: undefined,

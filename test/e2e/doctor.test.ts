@@ -48,6 +48,13 @@ const cases: readonly Case[] = [
   { name: "a new key and no resumption", upstream: [...good, "--certificate", "rotated-key"], exitCode: 0 },
   { name: "TLS 1.2 and no ALPN", upstream: [...good, "--tls", "1.2", "--alpn", "none"], exitCode: 0 },
   { name: "SERVFAIL that says why", upstream: [...good, "--rcode", "servfail", "--ede", "22"], exitCode: 1 },
+  { name: "no EDNS", upstream: [...good, "--rcode", "formerr", "--rcode-for", "opt"], exitCode: 1 },
+  {
+    name: "no EDNS options, JSON",
+    upstream: [...good, "--rcode", "formerr", "--rcode-for", "options"],
+    args: ["--json"],
+    exitCode: 1,
+  },
   { name: "silence", upstream: ["--fault", "silent"], exitCode: 1 },
   { name: "silence, JSON", upstream: ["--fault", "silent"], args: ["--json"], exitCode: 1 },
   { name: "a malformed answer", upstream: ["--fault", "malformed"], exitCode: 1 },

@@ -2,6 +2,7 @@
 
 import type { ShownExtendedError } from "../../presentation/message.ts";
 import type { TlsOutcome } from "../../runtime/runtime.ts";
+import type { RejectedForm } from "../../upstream/examine/ask-accepted.ts";
 import type { UpstreamErrorCode } from "../../upstream/exchange.ts";
 
 export interface DoctorFacts {
@@ -60,6 +61,8 @@ export interface Seen {
   readonly again: Again | Failure;
   /** Whether a ticket was given; undefined where the runtime does not show them. */
   readonly ticket: boolean | undefined;
+  /** What it rejected, and was examined without; undefined if it took the question as fdns asks it. */
+  readonly rejected: RejectedForm | undefined;
   readonly rcode: number;
   readonly rcodeText: string;
   /** Of the root's keys, asked for with DO. */

@@ -6,7 +6,8 @@ import { showResponse } from "../../presentation/message.ts";
 import type { SocketAddress } from "../../runtime/runtime.ts";
 import { Hello, type HelloLimits } from "../../upstream/dial/hello.ts";
 import { answerFacts } from "../../upstream/examine/answer-facts.ts";
-import { askOnce, type OneAnswer, type OneQueryParts } from "../../upstream/examine/one-query.ts";
+import { askAccepted, without } from "../../upstream/examine/ask-accepted.ts";
+import { askOnce, type OneAnswer, type OneQueryParts, type QuestionToAsk } from "../../upstream/examine/one-query.ts";
 import { matchingName, nameInOneLine, pinOf, subjectsOf } from "../../upstream/examine/peer-facts.ts";
 import { type ProbeAnswer, ProbeConnection } from "../../upstream/examine/probe-connection.ts";
 import { UpstreamError } from "../../upstream/exchange.ts";
@@ -45,12 +46,15 @@ export async function probeAddress(
   const watched = watchStage(parts);
   try {
     step("connecting");
-    const first = await askOnce(upstream, address, ROOT_KEYS, watched.parts, { await: true });
+    const { answer: first, rejected } = await askAccepted(ROOT_KEYS, (form) =>
+      askOnce(upstream, address, form, watched.parts, { await: true }),
+    );
+    const accepted = (question: QuestionToAsk) => without(question, rejected?.part);
     const response = showResponse(first.message);
     step("resuming");
-    const again = await askAgain(upstream, address, parts, first.session);
+    const again = await askAgain(upstream, address, accepted(ROOT_SOA), parts, first.session);
     step("order of answers");
-    const rest = await probeConnection(upstream, address, parts, first.session, step);
+    const rest = await probeConnection(upstream, address, accepted, parts, first.session, step);
     const seen: Seen = {
       connectMs: first.connectMs,
       handshakeMs: first.handshakeMs,
@@ -60,6 +64,7 @@ export async function probeAddress(
       onlySmallHello,
       again,
       ticket: first.tls.resumed === undefined ? undefined : first.session !== undefined,
+      rejected,
       rcode: response.rcode,
       rcodeText: response.rcodeText,
       signatures: response.answer.some(({ type }) => type === "RRSIG"),
@@ -105,30 +110,32 @@ export function failureOf(error: unknown, stage: Failure["stage"]): Failure {
 async function askAgain(
   upstream: UpstreamAddress,
   address: SocketAddress,
+  question: QuestionToAsk,
   parts: OneQueryParts,
   session: Uint8Array | undefined,
 ): Promise<Again | Failure> {
   const watched = watchStage(parts);
   try {
     const ticket = session === undefined ? {} : { use: session };
-    const { connectMs, handshakeMs, tls } = await askOnce(upstream, address, ROOT_SOA, watched.parts, ticket);
+    const { connectMs, handshakeMs, tls } = await askOnce(upstream, address, question, watched.parts, ticket);
     return { connectMs, handshakeMs, resumed: tls.resumed };
   } catch (error) {
     return failureOf(error, watched.stage());
   }
 }
 
-/** What takes one connection and several questions. */
+/** What takes one connection and several questions, each in the form that `accepted` gives it. */
 async function probeConnection(
   upstream: UpstreamAddress,
   address: SocketAddress,
+  accepted: (question: QuestionToAsk) => QuestionToAsk,
   parts: ProbeParts,
   session: Uint8Array | undefined,
   step: (doing: string) => void,
 ): Promise<{ order: OrderFacts; idle: IdleFacts | undefined }> {
   const connection = new ProbeConnection(upstream, address, parts, parts.idleBoundMs + SLACK_MS, session);
   try {
-    const order = await orderFacts(connection, parts);
+    const order = await orderFacts({ ask: (question) => connection.ask(accepted(question)) }, parts);
     if (parts.idleBoundMs === 0 || connection.failure !== undefined) return { order, idle: undefined };
     step("idle");
     await connection.ended(Math.max(0, parts.idleBoundMs - connection.idleMs));

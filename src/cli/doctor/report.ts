@@ -2,6 +2,7 @@
 
 import { formatListenAddress } from "../../config/syntax/listen-address.ts";
 import { escapeControls, jsonLine } from "../../observe/log.ts";
+import { rcodeText } from "../../presentation/types.ts";
 import {
   type AddressFacts,
   type Again,
@@ -117,12 +118,14 @@ function pinText({ pin, pinAskedFor }: CertificateFacts): string {
   return `?pin=${pin}${pinAskedFor ? " (asked for, and right)" : ""}`;
 }
 
-function answersText({ rcodeText, order, padded, keepaliveMs, extendedErrors }: Seen): string {
+function answersText(seen: Seen): string {
+  const { order, padded, keepaliveMs, extendedErrors, rejected } = seen;
   const errors = extendedErrors.map(({ code, meaning, text }) =>
     [`extended error ${code}`, meaning === undefined ? "" : ` (${meaning})`, text === "" ? "" : `: ${text}`].join(""),
   );
   const keepalive = keepaliveMs === undefined ? "no keepalive offered" : `keepalive ${seconds(keepaliveMs)}`;
-  return [rcodeText, orderText(order), padded ? "padded" : "not padded", keepalive, ...errors].join(", ");
+  const status = rejected === undefined ? seen.rcodeText : `${seen.rcodeText} without ${rejected.part}`;
+  return [status, orderText(order), padded ? "padded" : "not padded", keepalive, ...errors].join(", ");
 }
 
 function orderText({ outOfOrder, reason }: OrderFacts): string {
@@ -191,7 +194,7 @@ function addressFields({ host, port, family, failure, seen }: AddressFacts, wall
 }
 
 function seenFields(seen: Seen, wallMs: number) {
-  const { certificate, tls, order, idle } = seen;
+  const { certificate, tls, order, idle, rejected } = seen;
   return {
     times: {
       connectMs: tenths(seen.connectMs),
@@ -212,6 +215,7 @@ function seenFields(seen: Seen, wallMs: number) {
       pinAskedFor: certificate.pinAskedFor,
     },
     status: seen.rcodeText,
+    rejected: rejected === undefined ? null : { part: rejected.part, status: rcodeText(rejected.rcode) },
     extendedErrors: seen.extendedErrors.map((error) => ({ ...error, meaning: error.meaning ?? null })),
     outOfOrder: order.outOfOrder,
     padded: seen.padded,

@@ -1,5 +1,6 @@
 /** What is to be thought of the facts that `fdns doctor` found, and what to do: one finding a line. */
 
+import { rcodeText } from "../../presentation/types.ts";
 import {
   type AddressFacts,
   type DoctorFacts,
@@ -197,6 +198,7 @@ function seenFindings(seen: Seen, { wallMs }: HostFacts, at: FindingAt): Finding
     const message = `it answers ${seen.rcodeText} to the simplest of questions${why === "" ? "" : ` (${why})`}: use another upstream`;
     found.push(at("problem", "does-not-resolve", message));
   }
+  found.push(...rejectionFindings(seen, at));
   found.push(...certificateFindings(seen, wallMs, at));
   if (seen.onlySmallHello) {
     const words =
@@ -234,6 +236,16 @@ function seenFindings(seen: Seen, { wallMs }: HostFacts, at: FindingAt): Finding
     );
   }
   return found;
+}
+
+function rejectionFindings({ rejected }: Seen, at: FindingAt): Finding[] {
+  if (rejected === undefined) return [];
+  const lost =
+    rejected.part === "EDNS"
+      ? "so queries are not padded, and stubs that ask for DNSSEC records get none"
+      : "so queries are not padded, and the length of a name shows";
+  const message = `it answers ${rcodeText(rejected.rcode)} to ${rejected.part}: fdns asks it again without, ${lost}; update its software, or see what stands before it`;
+  return [at("warning", "rejects-edns", message)];
 }
 
 function certificateFindings({ certificate }: Seen, wallMs: number, at: FindingAt): Finding[] {

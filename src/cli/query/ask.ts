@@ -8,7 +8,8 @@ import { selectRuntime } from "../../runtime/select.ts";
 import { groupLimits, upstreamLimits } from "../../serving/limits.ts";
 import { type Bootstrap, bootstrapLookUp } from "../../upstream/dial/bootstrap.ts";
 import { Hello } from "../../upstream/dial/hello.ts";
-import { askOnce, type OneAnswer, type OneQueryParts } from "../../upstream/examine/one-query.ts";
+import { type AcceptedAnswer, askAccepted, type RejectedForm, without } from "../../upstream/examine/ask-accepted.ts";
+import { askOnce, type OneAnswer, type OneQueryParts, type QuestionToAsk } from "../../upstream/examine/one-query.ts";
 import { matchingName, pinOf, subjectsOf } from "../../upstream/examine/peer-facts.ts";
 import { UpstreamError } from "../../upstream/exchange.ts";
 import type { Question } from "./question.ts";
@@ -19,6 +20,8 @@ export interface Asked {
   readonly response: ShownResponse;
   readonly upstream: UpstreamAddress;
   readonly connection: OneAnswer;
+  /** What the upstream rejected, and was asked again without. */
+  readonly rejected: RejectedForm | undefined;
   /** Of the ClientHello that reached it. */
   readonly helloSize: HelloSize;
   readonly peer: PeerFacts;
@@ -70,12 +73,14 @@ export async function askUpstreams(
   const askOne = async (upstream: UpstreamAddress): Promise<Asked> => {
     const hello = new Hello(tlsHello, clock, dialTls, upstreamLimits.hello, () => {});
     const its = { ...parts, dialTls: hello.dial };
-    const connection = await askAddresses(upstream, addressesOf(upstream, bootstrap), question, its, resume);
-    const again = resume ? await askAgain(upstream, connection, question, its) : undefined;
+    const addresses = addressesOf(upstream, bootstrap);
+    const { answer: connection, rejected } = await askAddresses(upstream, addresses, question, its, resume);
+    const accepted = without(question, rejected?.part);
+    const again = resume ? await askAgain(upstream, connection, accepted, its) : undefined;
     const peer = peerFacts(upstream, connection, roots.origin, clock.wallMs());
     const response = readable(connection.message);
     const hasTicket = connection.session !== undefined;
-    return { question, response, upstream, connection, helloSize: hello.size, peer, again, hasTicket };
+    return { question, response, upstream, connection, rejected, helloSize: hello.size, peer, again, hasTicket };
   };
   try {
     for (const upstream of config.upstreams) {
@@ -123,11 +128,12 @@ async function askAddresses(
   question: Question,
   parts: OneQueryParts,
   resume: boolean,
-): Promise<OneAnswer> {
+): Promise<AcceptedAnswer> {
   const failures: UpstreamError[] = [];
   for await (const host of addresses) {
     try {
-      return await askOnce(upstream, { host, port: upstream.port }, question, parts, { await: resume });
+      const address = { host, port: upstream.port };
+      return await askAccepted(question, (form) => askOnce(upstream, address, form, parts, { await: resume }));
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
       failures.push(error);
@@ -140,7 +146,7 @@ async function askAddresses(
 async function askAgain(
   upstream: UpstreamAddress,
   { session, address }: OneAnswer,
-  question: Question,
+  question: QuestionToAsk,
   parts: OneQueryParts,
 ): Promise<OneAnswer | UpstreamError> {
   try {

@@ -3,6 +3,7 @@
 import { formatListenAddress } from "../../config/syntax/listen-address.ts";
 import { escapeControls, jsonLine } from "../../observe/log.ts";
 import type { ShownExtendedError, ShownRecord } from "../../presentation/message.ts";
+import { rcodeText } from "../../presentation/types.ts";
 import type { TlsOutcome } from "../../runtime/runtime.ts";
 import type { OneAnswer } from "../../upstream/examine/one-query.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../../upstream/exchange.ts";
@@ -33,6 +34,7 @@ export function textReport(asked: Asked, hasColour: boolean): string {
   const comments = [...connectionLines(asked), ...againLines(asked)];
   const lines = [
     statusLine(asked, paint),
+    ...rejectedLines(asked).map((line) => paint(DIM, `;; ${line}`)),
     ...response.extendedErrors.map((error) => paint(DIM, `;; ${escapeControls(extendedErrorLine(error))}`)),
     ...(question === undefined ? [] : ["", paint(DIM, `;${question.name} ${question.class} ${question.type}`)]),
     ...section("answer", answer),
@@ -45,10 +47,18 @@ export function textReport(asked: Asked, hasColour: boolean): string {
 }
 
 function statusLine({ response }: Asked, paint: Paint): string {
-  const { rcode, rcodeText, flags, edns } = response;
+  const { rcode, flags, edns } = response;
   const optText = edns === undefined ? "no EDNS" : `EDNS ${edns.version}${edns.dnssecOk ? " do" : ""}`;
-  const status = paint(rcode === 0 ? GREEN : RED, rcodeText);
+  const status = paint(rcode === 0 ? GREEN : RED, response.rcodeText);
   return `${paint(DIM, ";;")} ${status}${paint(DIM, `, flags: ${flags.join(" ")}, ${optText}`)}`;
+}
+
+/** Why the answer may lack what EDNS carries: DNSSEC records, Extended DNS Errors. */
+function rejectedLines({ rejected, question }: Asked): string[] {
+  if (rejected === undefined) return [];
+  const { part, rcode } = rejected;
+  const lost = part === "EDNS" && question.dnssecOk ? ", and so without DO" : "";
+  return [`asked again without ${part}${lost}: the upstream rejected it with ${rcodeText(rcode)}`];
 }
 
 function recordLine(record: ShownRecord, width: number): string {
@@ -112,18 +122,19 @@ export function jsonReport(question: Question, asked: Asked | readonly Failure[]
   return `${jsonLine({ question: { name, class: "IN", type }, ...outcome })}\n`;
 }
 
-function answerFields({ response, upstream, connection, peer, again }: Asked) {
-  const { rcode, rcodeText, flags, edns, extendedErrors } = response;
+function answerFields({ response, upstream, connection, rejected, peer, again }: Asked) {
+  const { rcode, flags, edns, extendedErrors } = response;
   const { address, leaf, tls } = connection;
   return {
     rcode,
-    status: rcodeText,
+    status: response.rcodeText,
     flags,
     answer: response.answer.map(recordFields),
     authority: response.authority.map(recordFields),
     additional: response.additional.map(recordFields),
     edns: edns ?? null,
     extendedErrors: extendedErrors.map((error) => ({ ...error, meaning: error.meaning ?? null })),
+    rejected: rejected === undefined ? null : { part: rejected.part, status: rcodeText(rejected.rcode) },
     upstream: { text: upstream.text, address: address.host, port: address.port },
     authentication: {
       name: upstream.adn ?? address.host,

@@ -34,6 +34,8 @@ export interface QuestionToAsk {
   readonly octets: Uint8Array;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
+  /** Whether it goes without what fdns adds to a query (wire/upstream-query.ts). */
+  readonly isPlain?: boolean;
 }
 
 /** What came, who sent it, and how long each step took. */
@@ -183,6 +185,7 @@ export class OneExchange extends Exchange {
     query.ad = true;
     query.cd = question.checkingDisabled;
     query.dnssecOk = question.dnssecOk;
+    this.isPlain = question.isPlain === true;
   }
   override onResponse(): void {}
   override onFailure(): void {}
