@@ -9,6 +9,7 @@ import { Listeners } from "./listener/listen.ts";
 import { quoted } from "./observe/quoted.ts";
 import { silentLog } from "./observe/silent-log.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import type { Roots } from "./runtime/tls/trust-store.ts";
 import { refuseForeignCacheFile, refuseForeignSocket } from "./serving/own-paths.ts";
 
 /** Rejects with what an operator can act on. Opens nothing, makes nothing. */
@@ -30,15 +31,26 @@ export async function requireStartable(config: Config, runtime: Runtime): Promis
   for (const check of startChecks) await check(config, runtime);
 }
 
-/** All the reasons not to start, addresses that cannot be bound included: each is bound, and free again at once. */
-export async function reasonsNotToStart(config: Config, runtime: Runtime): Promise<unknown[]> {
+export interface StartVerdict {
+  /** All the reasons not to start, in the order in which serve meets them. */
+  readonly reasons: readonly unknown[];
+  /** Handed on, as a pipe can be read only once; undefined if they cannot be had, which is then a reason. */
+  readonly roots: Roots | undefined;
+}
+
+/** Whether fdns could start here. Each address is bound, and free again at once. */
+export async function judgeStart(config: Config, runtime: Runtime): Promise<StartVerdict> {
   const reasons: unknown[] = [];
-  const attempt = (work: Promise<unknown>) => work.catch((reason: unknown) => reasons.push(reason));
-  await attempt((async () => loadTrustedRoots(config.ca))());
+  const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
+    work.catch((reason: unknown) => {
+      reasons.push(reason);
+      return undefined;
+    });
+  const roots = await attempt((async () => loadTrustedRoots(config.ca))());
   for (const check of startChecks) await attempt(check(config, runtime));
   await attempt(bindOnce(config, runtime));
   await attempt(bindAdminOnce(config.admin));
-  return reasons;
+  return { reasons, roots };
 }
 
 async function bindOnce({ listen, udpEngine, maxUdpOctets }: Config, runtime: Runtime): Promise<void> {

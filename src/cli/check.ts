@@ -10,7 +10,6 @@ import { serveOptions } from "../config/options.ts";
 import { formatAddressPrefix } from "../config/syntax/address-prefix.ts";
 import { formatListenAddress } from "../config/syntax/listen-address.ts";
 import { formatDuration, formatSeconds, formatSize } from "../config/syntax/values.ts";
-import { loadTrustedRoots } from "../config/trusted-roots.ts";
 import { escapeControls } from "../observe/log.ts";
 import { environment, writeError, writeOut } from "../runtime/process.ts";
 import type { Roots } from "../runtime/tls/trust-store.ts";
@@ -38,15 +37,15 @@ export const check: Command = {
   async run(args) {
     const { config, warnings } = loadConfig(args.values, environment());
     for (const warning of warnings) writeError(`fdns: warning: ${escapeControls(warning)}\n`);
-    const [{ reasonsNotToStart }, { selectRuntime }] = await Promise.all([
+    const [{ judgeStart }, { selectRuntime }] = await Promise.all([
       import("../start-checks.ts"),
       import("../runtime/select.ts"),
     ]);
-    const reasons = await reasonsNotToStart(config, selectRuntime());
+    const { reasons, roots } = await judgeStart(config, selectRuntime());
     // What serve would end with: it meets them in this order.
     const exitCode = reasons.length === 0 ? exitCodes.ok.code : exitCodeOf(reasons[0]);
-    if (exitCode !== exitCodes.usage.code)
-      writeOut(configReport(config, loadTrustedRoots(config.ca), await workersLine(config)));
+    if (roots !== undefined && exitCode !== exitCodes.usage.code)
+      writeOut(configReport(config, roots, await workersLine(config)));
     for (const reason of reasons) writeError(failureLine(reason));
     return exitCode;
   },

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundledRoots } from "../../src/runtime/tls/trust-store.ts";
-import { forms } from "../support/fdns.ts";
+import { forms, startFdns } from "../support/fdns.ts";
 import { runToEnd, temporaryFolder } from "../support/toolchain.ts";
 
 const folder = temporaryFolder();
@@ -49,11 +49,28 @@ test("a FIFO at whose other end nobody is", async () => {
   expect([exitCode, stderr]).toEqual([2, expect.stringContaining("it holds no certificate in PEM form")]);
 });
 
-test("roots that a program writes, slowly, to a pipe are read", async () => {
+describe("roots that a program writes, slowly, to a pipe are read", () => {
   const roots = join(folder, "roots.pem");
   writeFileSync(roots, bundledRoots().pem.join("\n"));
   const pipe = `<(head -c 1000 ${roots}; sleep 0.3; tail -c +1001 ${roots})`;
-  const fdns = `${forms.executable.join(" ")} query a.test --upstream 127.0.0.1:1#a.test`;
-  const { exitCode, stderr } = await run(`${fdns} --ca-file ${pipe}`);
-  expect([exitCode, stderr]).toEqual([8, expect.stringContaining("connection refused")]);
+
+  test("by query", async () => {
+    const fdns = `${forms.executable.join(" ")} query a.test --upstream 127.0.0.1:1#a.test`;
+    const { exitCode, stderr } = await run(`${fdns} --ca-file ${pipe}`);
+    expect([exitCode, stderr]).toEqual([8, expect.stringContaining("connection refused")]);
+  });
+
+  test.each(["executable", "bun", "deno"] as const)("by check, which needs them once (%s)", async (form) => {
+    const fdns = `${forms[form].join(" ")} check --listen 127.0.0.1:0`;
+    const { exitCode, stdout, stderr } = await run(`${fdns} --ca-file ${pipe}`);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`roots: ${bundledRoots().pem.length} certificates from /dev/fd/`);
+  });
+
+  test("by serve", async () => {
+    const within = ["bash", "-c", `exec "$@" --ca-file ${pipe}`, "bash"];
+    const fdns = await startFdns({ within, flags: ["--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:1#a.test"] });
+    expect((await fdns.logged("listening on")).roots).toStartWith("/dev/fd/");
+    expect(await fdns.stop()).toBe(0);
+  });
 });
