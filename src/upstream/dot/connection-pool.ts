@@ -37,6 +37,8 @@ export interface PoolParts extends DiallerParts {
 
 /** Share of a connection's capacity above which the next one is made ready. */
 const CROWDED = 0.75;
+/** Isolated connections while nobody knows whether the upstream answers anything: each costs a third of a megabyte. */
+const ISOLATED_IN_SILENCE = 8;
 /** An isolated connection waits for the next suspect for so long; it takes a descriptor of either side. */
 const ISOLATED_IDLE_MS = 2000;
 /** Handshakes at once for suspects. */
@@ -138,7 +140,7 @@ export class ConnectionPool {
     const isolated = this.#connections.filter((one) => one.isolated);
     const idle = isolated.find((one) => one.isEmpty);
     if (idle !== undefined && wish === "any") return idle;
-    const { maxIsolated } = this.#parts.limits;
+    const maxIsolated = Math.min(this.#parts.limits.maxIsolated, this.#silences.isOn ? ISOLATED_IN_SILENCE : Infinity);
     if (this.#mayDial(true, maxIsolated, this.#pause.isRepeated ? 1 : MAX_ISOLATED_DIALS)) return this.dial(true);
     return wish === "new" && isolated.length < maxIsolated ? undefined : idle;
   }

@@ -25,6 +25,11 @@ export class Silences {
     this.#maxMs = maxMs;
   }
 
+  /** Whether a connection fell silent and no answer came since: the upstream may be silent itself. */
+  get isOn(): boolean {
+    return this.#inARow > 0;
+  }
+
   /** An answer came. */
   heard(): void {
     this.#inARow = 0;
