@@ -47,8 +47,9 @@ export abstract class Exchange {
   deadlineMs = 0;
   /** Until when it waits for any upstream to be asked again (hold.ts); 0 while it need not. */
   heldUntilMs = 0;
-  /** How often it waited so. */
+  /** How often it waited so, and for what to be over. */
   holds = 0;
+  heldFor: UpstreamError | undefined = undefined;
   /** When the attempt now under way is given up. */
   attemptEndsMs = 0;
   /** When it was given to its upstream, on the clock's nowMs. */
@@ -98,6 +99,7 @@ export abstract class Exchange {
     this.isPlain = false;
     this.heldUntilMs = 0;
     this.holds = 0;
+    this.heldFor = undefined;
     this.upstream = undefined;
     this.hedge = undefined;
     this.carrier = undefined;

@@ -29,7 +29,7 @@ const behaving = (behaviour: Readonly<Record<string, unknown>>): Mood => {
   return (upstream, isOn) => upstream.behave(isOn ? { ...behaviour, rules: POISONED } : { rules: POISONED });
 };
 
-/** What an upstream is like for a while. */
+/** What an upstream is like for a while. Not an RCODE of failure: what two upstreams agree on is an answer. */
 const MOODS: readonly Mood[] = [
   behaving({}),
   behaving({ delay: "200-900" }),
@@ -38,8 +38,6 @@ const MOODS: readonly Mood[] = [
   behaving({ fault: "wrong-name" }),
   behaving({ fault: "malformed" }),
   behaving({ fault: "silent" }),
-  behaving({ rcode: "servfail" }),
-  behaving({ rcode: "refused" }),
   behaving({ trickle: 20 }),
   behaving({ "length-ahead": 150 }),
   behaving({ "close-after": 3 }),

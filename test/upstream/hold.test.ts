@@ -104,7 +104,7 @@ describe("the only upstream, which answered before and refuses", () => {
     const scene = restarting();
     const asked = scene.ask("a");
     refuseFor(scene, 4400);
-    expect(told(asked)).toEqual(["timeout"]);
+    expect(told(asked)).toEqual(["connect"]);
     const later = scene.ask("b", "c");
     refuseFor(scene, 20);
     later.push(...scene.ask("d"));

@@ -139,7 +139,7 @@ describe("one upstream", () => {
       for (const dial of scene.network.dials) if (!dial.stream.closed) dial.secure().fail("ECONNRESET");
       scene.clock.advance(20);
     }
-    expect(told(asked)).toEqual(["timeout"]);
+    expect(told(asked)).toEqual(["closed"]);
     expect(scene.network.dials.length).toBeLessThan(20);
     expect(told(scene.ask("b", "c", "d"))).toEqual(["closed", "closed", "closed"]);
   });

@@ -24,6 +24,7 @@ export class Hold {
    * its address changes, or connections were refused or ended before they answered anything, as while an upstream restarts.
    */
   keeps(exchange: Exchange, error: UpstreamError | undefined, nowMs: number): boolean {
+    exchange.heldFor = error;
     if (isOfThisHost(error)) return this.#wait(exchange, nowMs, nowMs + NO_WAY_MS, NO_WAY_RETRY_MS);
     if (!this.#members.some((one) => one.isPassing(error))) return false;
     return this.#wait(exchange, nowMs, exchange.deadlineMs, pauseMs(exchange.holds, this.#random));
