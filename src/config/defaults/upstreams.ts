@@ -102,11 +102,11 @@ export const upstreams = {
     why: "to one upstream: one carries thousands of queries (RFC 7766, 6.2.2 asks for few); more only when its bounds are reached",
   },
   upstreamIsolated: {
-    value: 64,
+    value: 32,
     min: 1,
     max: 1024,
     unit: "connections",
-    why: "to one upstream, only for queries under which connections ended: enough to ask 300 a second alone that take 200 ms each",
+    why: "to one upstream, only for queries under which connections ended: enough to ask 150 a second alone that take 200 ms each; each costs a third of a megabyte",
   },
   upstreamRedialMs: {
     value: 1000,

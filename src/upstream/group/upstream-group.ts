@@ -237,11 +237,11 @@ export class UpstreamGroup implements UpstreamOwner {
 
   /** The name is slow, or the upstream: its connection, and everyone else's answers on it, are left alone. */
   #onTimeout(exchange: Exchange, nowMs: number): void {
-    const isHeld = exchange.carrier === undefined && exchange.hedge === undefined;
     if (exchange.deadlineMs <= nowMs) {
-      this.#fail(exchange, (isHeld ? exchange.heldFor : undefined) ?? NOT_IN_TIME);
+      this.#fail(exchange, exchange.heldFor ?? NOT_IN_TIME);
       return;
     }
+    const isHeld = exchange.carrier === undefined && exchange.hedge === undefined;
     if (isHeld || this.#healthyUntried(exchange).length > 0) {
       this.#withdraw(exchange, NOT_IN_TIME);
       this.#tryNext(exchange, NOT_IN_TIME, nowMs);
