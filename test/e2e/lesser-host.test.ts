@@ -65,6 +65,15 @@ async function slowestMs({ port }: RunningFdns): Promise<number> {
 
 const warnings = ({ log }: RunningFdns) => log.filter(({ level }) => level !== "info").map(({ message }) => message);
 
+/** The port that the kernel gave for one address may be held on another one, by a test beside: then there is another. */
+async function startWithItsPort(form: Form, flags: string[]): Promise<RunningFdns> {
+  for (;;) {
+    const fdns = await start(form, [noNetlink], flags);
+    if (!fdns.log.some(({ message }) => message.startsWith("skipping 127.0.0.1:"))) return fdns;
+    await fdns.stop();
+  }
+}
+
 describe.each([
   ["executable", "1"],
   ["executable", "2"],
@@ -75,7 +84,7 @@ describe.each([
     async (...flags: string[]) => {
       // Sockets of the portable engine are not shared by workers.
       const count = flags.includes("portable") ? "1" : workers;
-      const fdns = await start(form, [noNetlink], ["--workers", count, ...flags]);
+      const fdns = await startWithItsPort(form, ["--workers", count, ...flags]);
       expect(await slowestMs(fdns)).toBeLessThan(500);
       expect(rcodeOf((await askTcp(fdns.port, [query({ name: "tcp.test" })]))[0]!)).toBe(0);
       expect(fdns.log.filter(({ message }) => message.includes("does not list its addresses"))).toHaveLength(1);
