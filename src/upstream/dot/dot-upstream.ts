@@ -1,6 +1,6 @@
 /**
  * One upstream: whether it can be relied on, who waits for a connection, and what becomes of the queries given to it.
- * It never chooses for a query; the set of upstreams does (upstream-group.ts).
+ * It never chooses for a query; its group does (upstream-group.ts).
  */
 
 import type { UpstreamAddress } from "../../config/config.ts";
